@@ -1,0 +1,1 @@
+"""What travels: the protobuf messages, and tensors to and from numpy. Imports no TensorFlow."""

@@ -1,0 +1,1 @@
+from harness.wire.stubs.packed_pb2 import *

@@ -1,0 +1,81 @@
+"""A tensor in memory: a TensorFlow dtype and a numpy array."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from harness.wire import messages as wire
+
+#: numpy dtype of the elements of each TensorFlow dtype. Quantised types share the storage of their
+#: plain integers and are told apart by ``Tensor.dtype`` alone; strings are objects (``bytes``).
+NUMPY_DTYPE: dict[int, np.dtype[Any]] = {
+    wire.DT_FLOAT: np.dtype(np.float32),
+    wire.DT_DOUBLE: np.dtype(np.float64),
+    wire.DT_INT32: np.dtype(np.int32),
+    wire.DT_UINT8: np.dtype(np.uint8),
+    wire.DT_INT16: np.dtype(np.int16),
+    wire.DT_INT8: np.dtype(np.int8),
+    wire.DT_STRING: np.dtype(object),
+    wire.DT_COMPLEX64: np.dtype(np.complex64),
+    wire.DT_INT64: np.dtype(np.int64),
+    wire.DT_BOOL: np.dtype(np.bool_),
+    wire.DT_QINT8: np.dtype(np.int8),
+    wire.DT_QUINT8: np.dtype(np.uint8),
+    wire.DT_QINT32: np.dtype(np.int32),
+    wire.DT_BFLOAT16: np.dtype(ml_dtypes.bfloat16),
+    wire.DT_QINT16: np.dtype(np.int16),
+    wire.DT_QUINT16: np.dtype(np.uint16),
+    wire.DT_UINT16: np.dtype(np.uint16),
+    wire.DT_COMPLEX128: np.dtype(np.complex128),
+    wire.DT_HALF: np.dtype(np.float16),
+    wire.DT_UINT32: np.dtype(np.uint32),
+    wire.DT_UINT64: np.dtype(np.uint64),
+    wire.DT_FLOAT8_E5M2: np.dtype(ml_dtypes.float8_e5m2),
+    wire.DT_FLOAT8_E4M3FN: np.dtype(ml_dtypes.float8_e4m3fn),
+}
+
+#: The word for each dtype in TensorFlow's texts (``float``, ``int64``, ``half`` ...).
+DTYPE_NAME: dict[int, str] = {
+    wire.DT_INVALID: "INVALID",
+    wire.DT_FLOAT: "float",
+    wire.DT_DOUBLE: "double",
+    wire.DT_INT32: "int32",
+    wire.DT_UINT8: "uint8",
+    wire.DT_INT16: "int16",
+    wire.DT_INT8: "int8",
+    wire.DT_STRING: "string",
+    wire.DT_COMPLEX64: "complex64",
+    wire.DT_INT64: "int64",
+    wire.DT_BOOL: "bool",
+    wire.DT_QINT8: "qint8",
+    wire.DT_QUINT8: "quint8",
+    wire.DT_QINT32: "qint32",
+    wire.DT_BFLOAT16: "bfloat16",
+    wire.DT_QINT16: "qint16",
+    wire.DT_QUINT16: "quint16",
+    wire.DT_UINT16: "uint16",
+    wire.DT_COMPLEX128: "complex128",
+    wire.DT_HALF: "half",
+    wire.DT_RESOURCE: "resource",
+    wire.DT_VARIANT: "variant",
+    wire.DT_UINT32: "uint32",
+    wire.DT_UINT64: "uint64",
+    wire.DT_FLOAT8_E5M2: "float8_e5m2",
+    wire.DT_FLOAT8_E4M3FN: "float8_e4m3fn",
+    wire.DT_INT4: "int4",
+    wire.DT_UINT4: "uint4",
+}
+
+
+class Tensor(NamedTuple):
+    """One tensor: ``dtype`` is a number of ``wire.DataType``, ``array`` holds its elements.
+
+    ``array`` has the dtype that ``NUMPY_DTYPE`` gives, any rank (a scalar has shape ``()``), and is
+    read-only to whoever receives it. Strings are an object array of ``bytes``.
+    """
+
+    dtype: int
+    array: np.ndarray[Any, Any]
