@@ -90,7 +90,7 @@ def unimplemented(message: str) -> ServingError:
 
 
 def grpc_message(message: str) -> str:
-    """``message`` as a gRPC status carries it: at most 1,024 bytes of UTF-8, then ``...TRUNCATED`` [6.2.1]."""
+    """``message`` as a gRPC status carries it: cut to 1,024 bytes of UTF-8, then ``...TRUNCATED`` [6.2.1]."""
     raw = message.encode("utf-8", "surrogateescape")
     if len(raw) > GRPC_MESSAGE_LIMIT:
         raw = raw[:GRPC_MESSAGE_LIMIT] + b"...TRUNCATED"
