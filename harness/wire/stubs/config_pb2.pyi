@@ -11,6 +11,7 @@ from google.protobuf import wrappers_pb2 as _wrappers_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
+from harness.wire.stubs import session_pb2 as _session_pb2
 import sys
 import typing as _typing
 
@@ -388,6 +389,99 @@ class BatchingParameters(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchingParameters: _TypeAlias = BatchingParameters  # noqa: Y015
+
+@_typing.final
+class ModelWarmupOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_REQUEST_ITERATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def num_request_iterations(self) -> _wrappers_pb2.Int32Value: ...
+    def __init__(
+        self,
+        *,
+        num_request_iterations: _wrappers_pb2.Int32Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["num_request_iterations", b"num_request_iterations"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_request_iterations", b"num_request_iterations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelWarmupOptions: _TypeAlias = ModelWarmupOptions  # noqa: Y015
+
+@_typing.final
+class SessionBundleConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_CONFIG_FIELD_NUMBER: _builtins.int
+    BATCHING_PARAMETERS_FIELD_NUMBER: _builtins.int
+    SAVED_MODEL_TAGS_FIELD_NUMBER: _builtins.int
+    ENABLE_MODEL_WARMUP_FIELD_NUMBER: _builtins.int
+    MODEL_WARMUP_OPTIONS_FIELD_NUMBER: _builtins.int
+    REMOVE_UNUSED_FIELDS_FROM_BUNDLE_METAGRAPH_FIELD_NUMBER: _builtins.int
+    PREFER_TFLITE_MODEL_FIELD_NUMBER: _builtins.int
+    NUM_TFLITE_INTERPRETERS_PER_POOL_FIELD_NUMBER: _builtins.int
+    NUM_TFLITE_POOLS_FIELD_NUMBER: _builtins.int
+    ENABLE_PER_MODEL_BATCHING_PARAMS_FIELD_NUMBER: _builtins.int
+    MIXED_PRECISION_FIELD_NUMBER: _builtins.int
+    enable_model_warmup: _builtins.bool
+    remove_unused_fields_from_bundle_metagraph: _builtins.bool
+    prefer_tflite_model: _builtins.bool
+    num_tflite_interpreters_per_pool: _builtins.int
+    num_tflite_pools: _builtins.int
+    enable_per_model_batching_params: _builtins.bool
+    mixed_precision: _builtins.str
+    @_builtins.property
+    def session_config(self) -> _session_pb2.ConfigProto: ...
+    @_builtins.property
+    def batching_parameters(self) -> Global___BatchingParameters: ...
+    @_builtins.property
+    def saved_model_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def model_warmup_options(self) -> Global___ModelWarmupOptions: ...
+    def __init__(
+        self,
+        *,
+        session_config: _session_pb2.ConfigProto | None = ...,
+        batching_parameters: Global___BatchingParameters | None = ...,
+        saved_model_tags: _abc.Iterable[_builtins.str] | None = ...,
+        enable_model_warmup: _builtins.bool = ...,
+        model_warmup_options: Global___ModelWarmupOptions | None = ...,
+        remove_unused_fields_from_bundle_metagraph: _builtins.bool = ...,
+        prefer_tflite_model: _builtins.bool = ...,
+        num_tflite_interpreters_per_pool: _builtins.int = ...,
+        num_tflite_pools: _builtins.int = ...,
+        enable_per_model_batching_params: _builtins.bool = ...,
+        mixed_precision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batching_parameters", b"batching_parameters", "model_warmup_options", b"model_warmup_options", "session_config", b"session_config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batching_parameters", b"batching_parameters", "enable_model_warmup", b"enable_model_warmup", "enable_per_model_batching_params", b"enable_per_model_batching_params", "mixed_precision", b"mixed_precision", "model_warmup_options", b"model_warmup_options", "num_tflite_interpreters_per_pool", b"num_tflite_interpreters_per_pool", "num_tflite_pools", b"num_tflite_pools", "prefer_tflite_model", b"prefer_tflite_model", "remove_unused_fields_from_bundle_metagraph", b"remove_unused_fields_from_bundle_metagraph", "saved_model_tags", b"saved_model_tags", "session_config", b"session_config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionBundleConfig: _TypeAlias = SessionBundleConfig  # noqa: Y015
+
+@_typing.final
+class SavedModelBundleSourceAdapterConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEGACY_CONFIG_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def legacy_config(self) -> Global___SessionBundleConfig: ...
+    def __init__(
+        self,
+        *,
+        legacy_config: Global___SessionBundleConfig | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["legacy_config", b"legacy_config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["legacy_config", b"legacy_config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SavedModelBundleSourceAdapterConfig: _TypeAlias = SavedModelBundleSourceAdapterConfig  # noqa: Y015
 
 @_typing.final
 class SSLConfig(_message.Message):

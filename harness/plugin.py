@@ -1,0 +1,349 @@
+"""The pytest plugin: plays scenarios, gives failures their rule and recipe, writes the record.
+
+A test module names its scenario with ``pytestmark = pytest.mark.scenario(SCENARIO)``. A test that takes
+``check`` runs once for each check of that scenario and protocol; one that takes ``player`` gets the
+running server in the state after the first step, and says with ``@pytest.mark.fact(...)`` what it
+verifies. Modules without the mark see nothing of this plugin.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from harness import recipe, recording, targets
+from harness.models.cache import BuildError
+from harness.player import PATIENCE, Event, Player
+from harness.scenario import Check, Level, Protocol, Scenario, Step
+from harness.verdict import Mismatch
+
+_ROW = re.compile(r"[A-Z]+-\d+")
+_SESSION = pytest.StashKey["ConformanceSession"]()
+_LINE = "_conformance_check"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One check of one step over one protocol."""
+
+    scenario: Scenario
+    index: int
+    check: Check
+    protocol: Protocol
+
+    @property
+    def step(self) -> Step:
+        """The step that the check belongs to."""
+        return self.scenario.steps[self.index]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of a conformance run."""
+    group = parser.getgroup("conformance", "conformance of a TensorFlow Serving server")
+    group.addoption(
+        "--target",
+        default="reference",
+        help="server under test: reference (default), command:CMD, url:http://host:8501,host:8500",
+    )
+    group.addoption("--protocol", default="both", choices=("rest", "grpc", "both"), help="protocols to test")
+    group.addoption(
+        "--record", metavar="PATH", help="record of the run; default reports/out/<stamp>/run.jsonl"
+    )
+    group.addoption(
+        "--patience",
+        type=float,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help="how long after a poll of the disk its effect may take to show (default %(default)g)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register marks; make sure that the target string can be read before anything runs."""
+    config.addinivalue_line("markers", "scenario(scenario): the scenario that the module's tests belong to")
+    config.addinivalue_line(
+        "markers", "fact(*ids, level='MUST', protocol=None): what the test verifies, by catalogue id"
+    )
+    try:
+        target = targets.parse(config.getoption("target"))
+    except targets.UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[_SESSION] = session = ConformanceSession(config, target)
+    config.pluginmanager.register(session, "conformance-session")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each check of the module's scenario, and one for each protocol."""
+    mark = metafunc.definition.get_closest_marker("scenario")
+    if mark is None:
+        return
+    scenario: Scenario = mark.args[0]
+    protocols = _protocols(metafunc.config)
+    if "check" in metafunc.fixturenames:
+        cases = [
+            Case(scenario, index, check, protocol)
+            for index, step in enumerate(scenario.steps)
+            for check in step.checks
+            for protocol in check.protocols
+            if protocol in protocols
+        ]
+        metafunc.parametrize("check", [_param(case) for case in cases], indirect=True)
+    elif "protocol" in metafunc.fixturenames:
+        metafunc.parametrize("protocol", protocols, ids=str)
+
+
+@pytest.fixture
+def check(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Plays up to the check's step and verifies the check."""
+    case: Case = request.param
+    player = _session(request.config).player(case.scenario, case.index)
+    return lambda: player.verify(case.index, case.check, case.protocol)
+
+
+@pytest.fixture
+def player(request: pytest.FixtureRequest) -> Player:
+    """A server in the state after the scenario's first step."""
+    mark = request.node.get_closest_marker("scenario")
+    if mark is None:
+        raise pytest.UsageError("the fixture 'player' needs pytest.mark.scenario(SCENARIO)")
+    fact = request.node.get_closest_marker("fact")
+    wanted = fact.kwargs.get("protocol") if fact else None
+    if wanted is not None and wanted not in _protocols(request.config):
+        pytest.skip(f"--protocol {request.config.getoption('protocol')} leaves out {wanted}")
+    player = _session(request.config).player(mark.args[0], 0)
+    player.reach(0)
+    player.evidence.clear()
+    return player
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Skip, with the reason, what the target cannot do."""
+    try:
+        return (yield)
+    except targets.Unsupported as error:
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Skip, with the reason, scenarios that the target cannot start."""
+    try:
+        return (yield)
+    except targets.Unsupported as error:
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give a failure its text, and every test of a scenario its line for the record."""
+    report = yield
+    if item.get_closest_marker("scenario") is None:
+        return report
+    if report.when == "call" or (report.when == "setup" and not report.passed):
+        line = _line(item, call, report)
+        setattr(report, _LINE, line)
+        if report.failed and call.excinfo is not None:
+            if call.excinfo.errisinstance(Mismatch):
+                report.longrepr = _failure_text(line)
+            elif call.excinfo.errisinstance((targets.StartError, BuildError)):
+                report.longrepr = str(call.excinfo.value)
+    return report
+
+
+class ConformanceSession:
+    """What one run of pytest shares: the target, the server that is running, and the record."""
+
+    def __init__(self, config: pytest.Config, target: targets.Target) -> None:
+        self._config = config
+        self.target = target
+        self.active: Player | None = None
+        self._failed: dict[str, Exception] = {}
+        self._record: recording.Record | None = None
+
+    def player(self, scenario: Scenario, index: int) -> Player:
+        """A player of ``scenario`` that has not gone beyond step ``index``.
+
+        The running server is kept as long as it can be: for the same scenario, and for another one with
+        the same models and flags while nothing has been done to it.
+        """
+        active = self.active
+        if active is not None:
+            if active.scenario is scenario and active.position <= index:
+                return active
+            if active.pristine and (active.scenario.models, active.scenario.flags) == (
+                scenario.models,
+                scenario.flags,
+            ):
+                active.adopt(scenario)
+                return active
+            active.close()
+            self.active = None
+        if scenario.id in self._failed:
+            raise self._failed[scenario.id]
+        try:
+            self.active = Player(
+                scenario,
+                self.target,
+                _protocols(self._config),
+                patience=self._config.getoption("patience"),
+                on_event=self._event,
+            )
+        except (targets.Unsupported, targets.StartError, BuildError) as error:
+            self._failed[scenario.id] = error  # once is enough: a start that fails can take minutes
+            raise
+        return self.active
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Open the record if there is anything to record."""
+        scenarios = {
+            mark.args[0].id: mark.args[0]
+            for mark in (item.get_closest_marker("scenario") for item in session.items)
+            if mark is not None
+        }
+        if not scenarios or self._config.option.collectonly or hasattr(self._config, "workerinput"):
+            return
+        chosen = self._config.getoption("record")
+        self._record = recording.Record(
+            Path(chosen) if chosen else recording.default_path(),
+            "conformance",
+            self.target,
+            models=recording.model_hashes(scenarios.values()),
+            seeds={},
+            options={
+                name: self._config.getoption(name) for name in ("target", "protocol", "record", "patience")
+            },
+        )
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the line of a check."""
+        line = getattr(report, _LINE, None)
+        if line is not None and self._record is not None:
+            self._record.check(line)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Counts by level, and where the record is."""
+        if self._record is None:
+            return
+        terminalreporter.section("conformance")
+        for level, outcomes in sorted(self._record.levels.items()):
+            words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+            terminalreporter.line(f"{level}: {words}")
+        terminalreporter.line(f"target {self.target.spec}, record {self._record.path}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Stop the server and close the record."""
+        if self.active is not None:
+            self.active.close()
+            self.active = None
+        if self._record is not None:
+            self._record.close(
+                exit_code=int(exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED
+            )
+
+    def _event(self, event: Event) -> None:
+        if event.name == "build":
+            reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None:
+                reporter.ensure_newline()
+                reporter.line(event.detail)
+        if self._record is not None:
+            self._record.write(
+                "event",
+                t=self._record.since_start(event.at),
+                name=event.name,
+                model=event.model,
+                version=event.version,
+                detail=event.detail,
+            )
+
+
+def _session(config: pytest.Config) -> ConformanceSession:
+    return config.stash[_SESSION]
+
+
+def _protocols(config: pytest.Config) -> tuple[Protocol, ...]:
+    chosen = config.getoption("protocol")
+    return tuple(Protocol) if chosen == "both" else (Protocol(chosen),)
+
+
+def _param(case: Case) -> Any:
+    mark = pytest.mark.fact(*case.check.facts, level=case.check.level)
+    return pytest.param(case, id=f"{case.step.id}/{case.check.key}-{case.protocol}", marks=mark)
+
+
+def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
+    """The record's line for a test."""
+    function = cast(pytest.Function, item)
+    params: dict[str, Any] = function.callspec.params if hasattr(function, "callspec") else {}
+    case = params.get("check")
+    mark = item.get_closest_marker("fact")
+    facts = mark.args if mark else ()
+    scenario: Scenario = item.get_closest_marker("scenario").args[0]  # type: ignore[union-attr]
+    active = _session(item.config).active
+    evidence = list(active.evidence) if active is not None and active.scenario is scenario else []
+    chapter = item.path.parent.name
+    protocol: Protocol | None
+    if isinstance(case, Case):
+        name, protocol = f"{scenario.id}/{case.step.id}/{case.check.key}[{case.protocol}]", case.protocol
+        rule, step = f"{case.step.rule} Here: {case.check}.", case.step
+    else:
+        protocol = params.get("protocol") or (mark.kwargs.get("protocol") if mark else None)
+        suffix = f"[{'-'.join(str(value) for value in params.values())}]" if params else ""
+        name = f"{scenario.id}/{function.originalname}{suffix}"
+        rule, step = (function.function.__doc__ or function.originalname).strip(), scenario.steps[0]
+    error = call.excinfo.value if call.excinfo is not None else None
+    return {
+        "id": name,
+        "chapter": chapter,
+        "facts": [fact for fact in facts if not _ROW.fullmatch(fact)],
+        "rows": [fact for fact in facts if _ROW.fullmatch(fact)],
+        "level": Level(mark.kwargs.get("level", Level.MUST)) if mark else Level.MUST,
+        "rule": rule,
+        "protocol": protocol,
+        "outcome": _outcome(report),
+        "reason": _reason(report),
+        "expected": error.expected if isinstance(error, Mismatch) else None,
+        "actual": error.actual if isinstance(error, Mismatch) else None,
+        "recipe": recipe.script(
+            f"scenarios.{chapter}.scenario", step.id, item.config.getoption("target"), evidence
+        ),
+        "duration_s": round(report.duration, 6),
+        "exchanges": [recording.exchange_line(exchange) for exchange in evidence[-4:]],
+    }
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "xpassed"
+    if report.failed and report.when == "setup":
+        return "errored"
+    return report.outcome
+
+
+def _reason(report: pytest.TestReport) -> str | None:
+    if report.passed:
+        return None
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return report.longreprtext.strip().splitlines()[-1] if report.longreprtext else None
+
+
+def _failure_text(line: dict[str, Any]) -> str:
+    facts = ", ".join([*line["facts"], *line["rows"]])
+    again = "\n".join(f"  {command}" for command in line["recipe"].splitlines())
+    return (
+        f"{line['id']} ({line['level']}, facts {facts})\n"
+        f"rule:     {line['rule']}\n"
+        f"expected: {line['expected']}\n"
+        f"actual:   {line['actual']}\n"
+        f"to see it again:\n{again}"
+    )

@@ -1,0 +1,40 @@
+"""Targets: where the server under test comes from, by one string.
+
+* ``reference``: this project's own server, started as a process (the default)
+* ``command:CMD ...``: any server that takes TensorFlow Serving's flags, started as a process
+* ``url:http://host:8501,host:8500``: a server that is already running
+* ``docker[:image[:tag]]``: a container; not available yet
+"""
+
+from __future__ import annotations
+
+from harness.targets import process, url
+from harness.targets.base import (
+    Addresses,
+    Server,
+    StartError,
+    Target,
+    Unsupported,
+    UsageError,
+    require,
+)
+
+__all__ = ["Addresses", "Server", "StartError", "Target", "Unsupported", "UsageError", "parse", "require"]
+
+
+def parse(spec: str) -> Target:
+    """The target that ``spec`` names. Raises UsageError with a sentence for users."""
+    kind, _, rest = spec.partition(":")
+    match kind:
+        case "reference" if not rest:
+            return process.reference()
+        case "command" if rest.strip():
+            return process.command(rest)
+        case "url" if rest:
+            return url.UrlTarget(spec)
+        case "docker":
+            raise UsageError(f"target {spec!r}: containers cannot be started yet; start one and use url:")
+        case _:
+            raise UsageError(
+                f"target {spec!r}: give reference, command:CMD, or url:http://host:8501,host:8500"
+            )

@@ -1,0 +1,181 @@
+"""Targets that start a server as a process: the reference server, or any command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness import model_config
+from harness.repository import Repository
+from harness.scenario import Capability, Scenario
+from harness.targets.base import Addresses, StartError
+
+#: Seconds from the start of the process until both ports are open.
+START_DEADLINE = 120.0
+#: Seconds that a server gets to end after SIGTERM.
+STOP_DEADLINE = 10.0
+#: Lines of the log that failure texts quote.
+LOG_LINES = 60
+
+_HOST = "127.0.0.1"
+_PREFIX = "tfserving-harness-"
+_GUARD = Path(__file__).with_name("guard.py")
+
+
+class ProcessTarget:
+    """Starts ``command`` with TensorFlow Serving's flags."""
+
+    capabilities = frozenset(Capability)
+
+    def __init__(self, spec: str, kind: str, command: list[str], label: str) -> None:
+        self.spec = spec
+        self.kind = kind
+        self._command = command
+        self._label = label
+
+    def start(self, scenario: Scenario) -> ProcessServer:
+        """Lay out the repository, write the configuration, start and wait. Raises StartError."""
+        return ProcessServer(self._command, scenario)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The label, and what the command says of itself."""
+        asked = subprocess.run(
+            [*self._command, "--version"], capture_output=True, text=True, timeout=30, check=False
+        )
+        first = (asked.stdout.strip() or "unknown").splitlines()[0]
+        name, _, version = first.partition(": ")
+        return {"label": self._label, "server": {"name": name, "version": version or None}}
+
+
+class ProcessServer:
+    """A server process with a temporary folder of its own, on free ports of the loopback interface."""
+
+    def __init__(self, command: list[str], scenario: Scenario) -> None:
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        root = self._folder / "models"
+        self.models_root = str(root)
+        self.repository: Repository = Repository(root, scenario.configured())
+        for model in scenario.models:
+            self.repository.base(model.name).mkdir(parents=True, exist_ok=True)
+            self.repository.lay_out(model)
+        config = self._folder / "models.config"
+        config.write_text(model_config.text(scenario.models, self.models_root))
+        rest, grpc = _free_port(), _free_port()
+        self.addresses = Addresses(f"{_HOST}:{rest}", f"{_HOST}:{grpc}")
+        flags = {"port": grpc, "rest_api_port": rest, "model_config_file": config}
+        flags |= {"file_system_poll_wait_seconds": scenario.poll_seconds, **scenario.flags}
+        self.command = command + [f"--{name}={_flag(value)}" for name, value in flags.items()]
+        self._log = self._folder / "server.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-E", str(_GUARD), str(os.getpid()), *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(),
+                # Ctrl-C is for the runner, which then stops the server in its own order.
+                start_new_session=True,
+            )
+        try:
+            self._wait(rest, grpc)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return self._process.pid
+
+    def logs(self) -> str:
+        """The last lines of what the server wrote to stdout and stderr."""
+        if not self._log.exists():
+            return ""
+        return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
+
+    def stop(self) -> None:
+        """End the process and all it started, then delete the folder."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_DEADLINE)
+        with contextlib.suppress(ProcessLookupError):  # as a rule nothing is left
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait(self, *ports: int) -> None:
+        """Wait until every port is open, which a server does when its models are loaded [1.3.7]."""
+        deadline = time.monotonic() + START_DEADLINE
+        for port in ports:
+            while not _listens(port):
+                if self._process.poll() is not None:
+                    raise StartError(self._story(f"ended with exit code {self._process.returncode}"))
+                if time.monotonic() > deadline:
+                    raise StartError(
+                        self._story(f"did not listen on port {port} within {START_DEADLINE:g} s")
+                    )
+                time.sleep(0.02)
+
+    def _story(self, end: str) -> str:
+        return f"the server {end}\ncommand: {shlex.join(self.command)}\nend of its log:\n{self.logs()}"
+
+
+def reference() -> ProcessTarget:
+    """The reference server, run by this Python."""
+    try:
+        version = metadata.version("tfserving-harness")
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    return ProcessTarget(
+        "reference", "reference", [sys.executable, "-m", "server_impl"], f"reference {version}"
+    )
+
+
+def command(line: str) -> ProcessTarget:
+    """Any server that takes TensorFlow Serving's flags."""
+    words = shlex.split(line)
+    return ProcessTarget(f"command:{line}", "command", words, Path(words[0]).name)
+
+
+def _sweep() -> None:
+    """Delete folders of runners that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, in which the project can be imported from any folder."""
+    here = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
+
+
+def _flag(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((_HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((_HOST, port)) == 0

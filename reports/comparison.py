@@ -1,0 +1,193 @@
+"""Two runs compared: what broke and what was mended, what became faster and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports import bootstrap, units
+from reports.conformance import natural
+from reports.histogram import Histogram
+from reports.load import QUANTILES
+from reports.proportion import Interval
+from reports.record import Check, Outcome, Run
+from reports.windows import Cell
+
+#: Changes smaller than this are within noise even when they are sure.
+NOISE = 0.02
+#: Offered rates further apart than this make latencies incomparable.
+_SAME_RATE = 0.05
+
+
+class Direction(StrEnum):
+    """What a change means to a user."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NONE = "no change"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure in two runs; ``interval`` is of the relative change, 0.1 being 10 % more."""
+
+    endpoint: str
+    figure: str
+    before: float
+    after: float
+    interval: Interval | None
+    direction: Direction
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadComparison:
+    """Two load runs: ``changes`` of the endpoints both have, ``cautions`` on what may not be compared."""
+
+    changes: tuple[Change, ...]
+    cautions: tuple[str, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether any figure is surely worse."""
+        return any(change.direction is Direction.WORSE for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckComparison:
+    """Two runs of checks, by id; each list in a fixed order."""
+
+    broken: tuple[Check, ...]
+    mended: tuple[Check, ...]
+    still_failing: tuple[Check, ...]
+    added: tuple[Check, ...]
+    gone: tuple[Check, ...]
+    skipped: tuple[Check, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether a check fails that did not fail before."""
+        return bool(self.broken) or any(check.outcome.bad for check in self.added)
+
+
+def compare_checks(before: Run, after: Run) -> CheckComparison:
+    """What became of each check."""
+    old = {check.id: check for check in before.checks}
+    new = {check.id: check for check in after.checks}
+    both = [(old[name], new[name]) for name in sorted(old.keys() & new.keys(), key=natural)]
+    return CheckComparison(
+        broken=tuple(now for then, now in both if now.outcome.bad and not then.outcome.bad),
+        mended=tuple(now for then, now in both if then.outcome.bad and _holds(now)),
+        still_failing=tuple(now for then, now in both if then.outcome.bad and now.outcome.bad),
+        added=tuple(new[name] for name in sorted(new.keys() - old.keys(), key=natural)),
+        gone=tuple(old[name] for name in sorted(old.keys() - new.keys(), key=natural)),
+        skipped=tuple(
+            now
+            for then, now in both
+            if now.outcome is Outcome.SKIPPED and then.outcome is not Outcome.SKIPPED
+        ),
+    )
+
+
+def compare_loads(before: Run, after: Run) -> LoadComparison:
+    """Latencies and goodput of the endpoints that both runs have, and of each run as a whole."""
+    changes: list[Change] = []
+    shared = sorted(before.windows.cells.keys() & after.windows.cells.keys())
+    pairs = [(name, _cells(before, name), _cells(after, name)) for name in shared]
+    if not pairs or len(pairs) > 1 or before.windows.cells.keys() != after.windows.cells.keys():
+        pairs.insert(0, ("all endpoints", before.windows.over_time(), after.windows.over_time()))
+    for name, old, new in pairs:
+        changes += _latencies(name, old, new)
+        changes += _goodput(name, old, new)
+    return LoadComparison(tuple(changes), tuple(_cautions(before, after)))
+
+
+def judged(interval: Interval | None, *, more_is: Direction, noun: tuple[str, str]) -> tuple[Direction, str]:
+    """A relative change in words; ``noun`` says what more and what less of it is called."""
+    if interval is None:
+        return Direction.UNKNOWN, f"too few windows to tell (fewer than {bootstrap.MIN_BLOCKS})"
+    low, high = interval
+    if low <= 0 <= high:
+        return Direction.NONE, "no change detected"
+    if max(abs(low), abs(high)) <= NOISE:
+        return Direction.NONE, f"within noise (under {NOISE:.0%})"
+    less_is = Direction.BETTER if more_is is Direction.WORSE else Direction.WORSE
+    near, far = sorted((abs(low), abs(high)))
+    stretch = f"{_percent(near)}..{_percent(far)} %"
+    return (more_is, f"{noun[0]} by {stretch}") if low > 0 else (less_is, f"{noun[1]} by {stretch}")
+
+
+def _latencies(name: str, old: Sequence[Cell], new: Sequence[Cell]) -> list[Change]:
+    quantiles = tuple(QUANTILES)
+    sides = [[cell.response for cell in cells] for cells in (old, new)]
+    blocks = [bootstrap.blocks_of(side) for side in sides]
+    if not all(blocks):
+        return []
+    draws = [bootstrap.quantile_draws(side, quantiles, seed) for seed, side in enumerate(blocks, 1)]
+    changes = []
+    for column, (quantile, label) in enumerate(QUANTILES.items()):
+        before, after = (_merged(side).quantile(quantile) for side in blocks)
+        interval = None
+        if draws[0] is not None and draws[1] is not None:
+            interval = bootstrap.interval(draws[1][:, column] / draws[0][:, column] - 1)
+        direction, words = judged(interval, more_is=Direction.WORSE, noun=("slower", "faster"))
+        changes.append(Change(name, label, before, after, interval, direction, words))
+    return changes
+
+
+def _goodput(name: str, old: Sequence[Cell], new: Sequence[Cell]) -> list[Change]:
+    rates = [[cell.per_second("correct") for cell in cells if cell.seconds] for cells in (old, new)]
+    means = [sum(side) / len(side) if side else 0.0 for side in rates]
+    if not all(means):
+        return []
+    draws = [bootstrap.mean_draws(side, seed) for seed, side in enumerate(rates, 1)]
+    interval = None
+    if draws[0] is not None and draws[1] is not None and draws[0].all():
+        interval = bootstrap.interval(draws[1] / draws[0] - 1)
+    direction, words = judged(interval, more_is=Direction.BETTER, noun=("more", "less"))
+    return [Change(name, "correct/s", means[0], means[1], interval, direction, words)]
+
+
+def _cautions(before: Run, after: Run) -> list[str]:
+    cautions = []
+    rates = [_offered(run) for run in (before, after)]
+    if all(rates) and abs(rates[1] / rates[0] - 1) > _SAME_RATE:
+        cautions.append(
+            f"The runs offered different rates ({units.rate(rates[0])} and {units.rate(rates[1])}): "
+            "latencies at different rates do not compare."
+        )
+    for name in ("cpu", "cores", "governor"):
+        old, new = before.header.machine.get(name), after.header.machine.get(name)
+        if old != new:
+            cautions.append(f"The machines differ ({name}: {old} and {new}).")
+    for run, word in ((before, "first"), (after, "second")):
+        if any(verdict.name == "validity" and verdict.ok is False for verdict in run.verdicts):
+            cautions.append(f"The {word} run is stamped INVALID.")
+        if not run.finished:
+            cautions.append(f"The {word} run did not finish.")
+    return cautions
+
+
+def _offered(run: Run) -> float:
+    steps = run.windows.over_time()
+    seconds = sum(cell.seconds for cell in steps)
+    return sum(cell.offered for cell in steps) / seconds if seconds else 0.0
+
+
+def _cells(run: Run, endpoint: str) -> list[Cell]:
+    cells = run.windows.cells[endpoint]
+    return [cells[step] for step in sorted(cells)]
+
+
+def _merged(blocks: Sequence[Histogram]) -> Histogram:
+    return bootstrap.merge(blocks)
+
+
+def _holds(check: Check) -> bool:
+    return check.outcome in (Outcome.PASSED, Outcome.XFAILED)
+
+
+def _percent(fraction: float) -> str:
+    return units.digits(fraction * 100)

@@ -1,0 +1,219 @@
+"""What a load run shows: rates, percentiles with their uncertainty, swaps, the server's own share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reports import bootstrap
+from reports.conformance import natural
+from reports.histogram import Histogram
+from reports.proportion import Interval, binomial_interval
+from reports.record import Event, Run
+from reports.windows import Answerer, Cell, total
+
+#: The percentiles that tables show, with their names.
+QUANTILES = {0.5: "p50", 0.9: "p90", 0.99: "p99", 0.999: "p99.9"}
+#: Above this share of its own ceiling a generator measures itself.
+CEILING_SHARE = 0.7
+#: Events that change which versions answer.
+SWAPS = frozenset({"publish", "withdraw", "replace", "rename", "reload", "label", "swap"})
+_AROUND_S = 5.0
+
+
+class Percentile(NamedTuple):
+    """A percentile in microseconds; ``interval`` None when there are too few windows to tell its spread."""
+
+    name: str
+    value_us: int
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The figures of one endpoint, or of all together."""
+
+    name: str
+    cell: Cell
+    percentiles: tuple[Percentile, ...]
+    correct: Interval
+
+    @property
+    def asked(self) -> int:
+        """Requests that were due: answered in any way, or dropped before they could be sent."""
+        return self.cell.counts["done"] + self.cell.counts["dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A phase of the run and what was measured in it; percentiles None when nothing was."""
+
+    name: str
+    offered: float | None
+    correct_per_s: float
+    p50_us: float | None
+    p99_us: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A change of versions under load, from windows: ``first_answer_s`` after the event, to one window."""
+
+    event: Event
+    before_us: int | None
+    during_us: int | None
+    after_us: int | None
+    first_answer_s: float | None
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where a request's mean time went, in microseconds: TensorFlow, the rest of the server, all around it."""
+
+    runtime_us: float
+    server_us: float
+    outside_us: float
+    requests: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load run, ready to be drawn. ``steps[i]`` begins at ``start_s + i * step_s``."""
+
+    run: Run
+    whole: Endpoint
+    endpoints: tuple[Endpoint, ...]
+    start_s: float
+    step_s: float
+    steps: tuple[Cell, ...]
+    stages: tuple[Stage, ...]
+    swaps: tuple[Swap, ...]
+    answerers: tuple[Answerer, ...]
+    gap_s: float
+    split: Split | None
+    ceiling_per_s: float | None
+
+    @property
+    def ceiling_share(self) -> float | None:
+        """The highest rate reached in one step, as a share of what the generator can do."""
+        if not self.ceiling_per_s:
+            return None
+        return max((cell.per_second("done") for cell in self.steps), default=0.0) / self.ceiling_per_s
+
+
+def load(run: Run) -> Load:
+    """The figures of a load run."""
+    windows = run.windows
+    steps = windows.over_time()
+    start_s = windows.span.start * windows.step_s
+    whole = total(steps)
+    answerers = sorted(whole.versions, key=lambda each: (natural(each.model), natural(each.version)))
+    return Load(
+        run=run,
+        whole=_endpoint("all endpoints", whole, steps),
+        endpoints=tuple(
+            _endpoint(name, windows.of(name), [cells[step] for step in sorted(cells)])
+            for name in windows.endpoints
+            for cells in (windows.cells[name],)
+        ),
+        start_s=start_s,
+        step_s=windows.step_s,
+        steps=tuple(steps),
+        stages=tuple(_stages(run)),
+        swaps=tuple(_swap(event, run) for event in run.events if event.name in SWAPS),
+        answerers=tuple(answerers),
+        gap_s=_gap(steps, windows.step_s),
+        split=_split(run.server_metrics, whole.service),
+        ceiling_per_s=min((each.ceiling_per_s for each in run.calibrations), default=None),
+    )
+
+
+def percentiles(whole: Histogram, parts: Sequence[Histogram]) -> tuple[Percentile, ...]:
+    """The usual percentiles, with 95 % intervals from resampling blocks of the parts."""
+    draws = bootstrap.quantile_draws(bootstrap.blocks_of(parts), tuple(QUANTILES))
+    return tuple(
+        Percentile(
+            name, whole.quantile(quantile), None if draws is None else bootstrap.interval(draws[:, column])
+        )
+        for column, (quantile, name) in enumerate(QUANTILES.items())
+    )
+
+
+def _endpoint(name: str, cell: Cell, steps: Sequence[Cell]) -> Endpoint:
+    asked = cell.counts["done"] + cell.counts["dropped"]
+    return Endpoint(
+        name=name,
+        cell=cell,
+        percentiles=percentiles(cell.response, [step.response for step in steps]),
+        correct=binomial_interval(min(cell.counts["correct"], asked), asked),
+    )
+
+
+def _stages(run: Run) -> list[Stage]:
+    stages = []
+    for phase in run.phases:
+        cell = total(run.windows.between(phase.t, phase.t + phase.length_s))
+        measured = cell.response.total > 0
+        stages.append(
+            Stage(
+                name=phase.name,
+                offered=phase.rate,
+                correct_per_s=cell.per_second("correct"),
+                p50_us=cell.response.quantile(0.5) if measured else phase.p50_us,
+                p99_us=cell.response.quantile(0.99) if measured else phase.p99_us,
+            )
+        )
+    return stages
+
+
+def _swap(event: Event, run: Run) -> Swap:
+    def p99(start: float, end: float) -> int | None:
+        merged = total(run.windows.between(start, end)).response
+        return merged.quantile(0.99) if merged.total else None
+
+    step_s = run.windows.step_s
+    during = run.windows.between(event.t - step_s / 2, event.t + _AROUND_S)
+    return Swap(
+        event=event,
+        before_us=p99(event.t - step_s / 2 - _AROUND_S, event.t - step_s / 2),
+        during_us=p99(event.t - step_s / 2, event.t + _AROUND_S),
+        after_us=p99(event.t + _AROUND_S, event.t + 2 * _AROUND_S),
+        first_answer_s=_first_answer(event, run),
+        bad=sum(cell.counts["wrong"] + cell.counts["failed"] for cell in during),
+    )
+
+
+def _first_answer(event: Event, run: Run) -> float | None:
+    """Seconds from an event to the end of the first window with an answer from the version it brought."""
+    if event.name not in ("publish", "swap", "replace") or not event.version:
+        return None
+    for step in run.windows.span:
+        end = (step + 1) * run.windows.step_s
+        versions = run.windows.at(step).versions if end > event.t else {}
+        if any(
+            answerer.version == event.version and (not event.model or answerer.model in ("", event.model))
+            for answerer in versions
+        ):
+            return end - event.t
+    return None
+
+
+def _gap(steps: Sequence[Cell], step_s: float) -> float:
+    """The longest time, in whole windows, in which requests were sent and none was answered correctly."""
+    longest = current = 0
+    for cell in steps:
+        starved = bool(cell.counts["sent"] or cell.counts["dropped"]) and not cell.counts["correct"]
+        current = current + 1 if starved else 0
+        longest = max(longest, current)
+    return longest * step_s
+
+
+def _split(metrics: Mapping[str, float], service: Histogram) -> Split | None:
+    requests = metrics.get("request_count", 0.0)
+    if not requests or not service.total:
+        return None
+    inside = metrics.get("request_latency_sum_us", 0.0) / requests
+    runtime = min(metrics.get("runtime_latency_sum_us", 0.0) / requests, inside)
+    return Split(runtime, inside - runtime, max(service.mean - inside, 0.0), requests)

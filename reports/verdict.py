@@ -1,0 +1,97 @@
+"""The verdict of a run: one sentence that a stranger can act on, and the figures behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports import units
+from reports.conformance import COUNTED, Tally, tally
+from reports.record import Level, Outcome, Run
+
+
+class Tone(StrEnum):
+    """How a verdict is to be taken."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence and its tone."""
+
+    tone: Tone
+    text: str
+
+
+def headline(run: Run) -> Statement:
+    """The sentence that stands above everything else."""
+    return _checks_headline(run) if run.is_conformance else _load_headline(run)
+
+
+def score(counts: Tally) -> str:
+    """``210/212 pass``, known differences counted apart: ``210/212 pass, 1 expected to fail``."""
+    if not counts.tried:
+        return "none tried"
+    text = f"{units.count(counts[Outcome.PASSED])}/{units.count(counts.tried)} pass"
+    if counts.expected:
+        text += f", {units.count(counts.expected)} expected to fail"
+    return text
+
+
+def level_tone(level: Level, counts: Tally) -> Tone:
+    """How the outcome at one level is to be taken: a failing MUST is bad, any other failure a warning."""
+    if not counts.bad:
+        return Tone.GOOD if counts.tried else Tone.WARN
+    return Tone.BAD if level is Level.MUST else Tone.WARN
+
+
+def _checks_headline(run: Run) -> Statement:
+    counts = tally(run.checks)
+    must = tally(run.checks, [Level.MUST])
+    if not counts.tried:
+        skipped = f" ({units.plural(counts[Outcome.SKIPPED], 'check')} skipped)" if counts else ""
+        return Statement(Tone.WARN, f"Nothing was checked{skipped}")
+    if must.bad:
+        text = f"Does not conform: {units.count(must.bad)} of {units.plural(must.tried, 'MUST check')} fail"
+        return Statement(Tone.BAD, text if run.finished else f"{text}, and the run did not finish")
+    if counts.bad:
+        levels = [f"{units.count(bad)} {level}" for level in Level if (bad := tally(run.checks, [level]).bad)]
+        verb = "fails" if counts.bad == 1 else "fail"
+        text = f"Every MUST holds, but {' and '.join(levels)} {verb}"
+        return Statement(Tone.WARN, text if run.finished else f"{text}, and the run did not finish")
+    if not run.finished:
+        return Statement(Tone.WARN, f"Unfinished: {units.plural(counts.tried, 'check')} ran, none fails")
+    counted = tally(run.checks, COUNTED)
+    if not counted.tried:
+        return Statement(Tone.WARN, "No check at a level that counts for conformance")
+    known = f", with {units.plural(counts.expected, 'known difference')}" if counts.expected else ""
+    return Statement(Tone.GOOD, f"Conforms{known}")
+
+
+def _load_headline(run: Run) -> Statement:
+    by_name = {verdict.name: verdict for verdict in run.verdicts}
+    answered = any(cell.counts["done"] for steps in run.windows.cells.values() for cell in steps.values())
+    if not answered:
+        return Statement(Tone.WARN, "No request was answered")
+    validity = by_name.get("validity")
+    if validity is not None and validity.ok is False:
+        return Statement(Tone.BAD, f"INVALID: {validity.text}")
+    wrong = [verdict for verdict in run.verdicts if verdict.name == "correctness" and verdict.ok is False]
+    if wrong:
+        return Statement(Tone.BAD, f"Wrong answers: {wrong[0].text}")
+    missed = [verdict for verdict in run.verdicts if verdict.ok is False]
+    if missed:
+        return Statement(Tone.BAD, f"{_title(missed[0].name)} missed: {missed[0].text}")
+    if not run.finished:
+        return Statement(Tone.WARN, "The run did not finish")
+    met = [verdict for verdict in run.verdicts if verdict.ok and verdict.name in ("slo", "peak")]
+    if met:
+        return Statement(Tone.GOOD, "; ".join(f"{_title(verdict.name)}: {verdict.text}" for verdict in met))
+    return Statement(Tone.GOOD, "A valid run; no objective was set")
+
+
+def _title(name: str) -> str:
+    return "SLO" if name == "slo" else name.capitalize()

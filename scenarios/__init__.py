@@ -1,0 +1,1 @@
+"""What must hold of a server, one folder for each chapter of behaviour."""

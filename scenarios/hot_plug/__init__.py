@@ -1,0 +1,1 @@
+"""Versions that appear and disappear under a running server."""

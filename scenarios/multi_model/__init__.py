@@ -1,0 +1,1 @@
+"""Several models in one server, and a configuration that changes."""

@@ -1,0 +1,1 @@
+"""Policies, pinned versions and labels."""

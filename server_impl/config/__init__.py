@@ -1,0 +1,1 @@
+"""What the configuration files say: reading them and checking the model config."""

@@ -1,0 +1,135 @@
+"""PredictRequest and PredictResponse as bytes: the messages on which most time is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.wire import messages as wire
+from harness.wire import packed
+from server_impl.inference import predict
+from server_impl.inference.model_spec import ModelSpec
+from server_impl.inference.run import Settings
+from server_impl.protocol import tensor_proto, varint
+from server_impl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from server_impl.servable.servable import Servable
+
+
+class PredictRequest(NamedTuple):
+    """A request as the inference core wants it; an input that is no valid tensor is None [6.4.7]."""
+
+    spec: ModelSpec | None
+    inputs: dict[str, Tensor | None]
+    output_filter: Sequence[str]
+
+    def prepare(self, settings: Settings, servable: Servable) -> predict.PredictCall:
+        """Bind the request to a signature; see :func:`server_impl.inference.predict.prepare`."""
+        name, _, _, signature_name = self.spec or ModelSpec("")
+        return predict.prepare(
+            settings, servable, signature_name, self.inputs, self.output_filter, model_name=name
+        )
+
+
+def parse(payload: bytes) -> PredictRequest:
+    """A serialised PredictRequest. Raises protobuf's ``DecodeError`` if it is none."""
+    return _parse_packed(payload) or from_message(wire.PredictRequest.FromString(payload))
+
+
+def from_message(message: wire.PredictRequest) -> PredictRequest:
+    """The same from a message that was parsed in full, by the exact rules."""
+    spec = read_spec(message.model_spec) if message.HasField("model_spec") else None
+    inputs = {alias: tensor_proto.read(tensor) for alias, tensor in message.inputs.items()}
+    return PredictRequest(spec, inputs, message.output_filter)
+
+
+def _parse_packed(payload: bytes) -> PredictRequest | None:
+    """The request if all of its tensors can be read the quick way and it holds nothing else."""
+    message = packed.PredictRequest.FromString(payload)
+    spec = None
+    size = 0
+    if message.HasField("model_spec"):
+        encoded = message.model_spec.SerializeToString()
+        spec = _decoded_spec(encoded)
+        size += _field_size(len(encoded))
+    inputs: dict[str, Tensor | None] = {}
+    for alias, tensor in message.inputs.items():
+        quick = tensor_proto.read_packed(tensor)
+        if quick is None:
+            return None
+        inputs[alias], tensor_size = quick
+        size += _field_size(_field_size(len(alias.encode())) + _field_size(tensor_size))
+    output_filter = message.output_filter
+    if output_filter:
+        size += sum([_field_size(len(alias.encode())) for alias in output_filter])
+    # What was read makes up the whole request: nothing in it was overlooked.
+    return PredictRequest(spec, inputs, output_filter) if size == len(payload) else None
+
+
+def _field_size(length: int) -> int:
+    return 1 + varint.size(length) + length
+
+
+@lru_cache(maxsize=1024)
+def _decoded_spec(encoded: bytes) -> ModelSpec:
+    return read_spec(wire.ModelSpec.FromString(encoded))
+
+
+def read_spec(message: wire.ModelSpec) -> ModelSpec:
+    """The spec as a value; an empty ``version`` message means version 0 [6.3.1]."""
+    match message.WhichOneof("version_choice"):
+        case "version":
+            return ModelSpec(
+                message.name, version=message.version.value, signature_name=message.signature_name
+            )
+        case "version_label":
+            return ModelSpec(message.name, label=message.version_label, signature_name=message.signature_name)
+        case _:
+            return ModelSpec(message.name, signature_name=message.signature_name)
+
+
+def serialize(
+    servable: Servable, call: predict.PredictCall, outputs: Mapping[str, Tensor], *, as_content: bool = False
+) -> bytes:
+    """A serialised PredictResponse with the spec that was resolved [6.4.9, 6.4.12]."""
+    parts: list[bytes | memoryview] = []
+    for alias, tensor in outputs.items():
+        head, body = tensor_proto.write(tensor, as_content=as_content)
+        size = len(head) + len(body)
+        key = _key(alias)
+        parts += (
+            b"\n",
+            varint.encode(len(key) + varint.size(size) + size),
+            key,
+            varint.encode(size),
+            head,
+            body,
+        )
+    parts.append(_encoded_spec(servable.name, servable.version, call.signature_name))
+    # One pass over the memory of the tensors, which may be long.
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _key(alias: str) -> bytes:
+    """The key of an entry of ``outputs``, up to the size of its value."""
+    encoded = alias.encode()
+    return b"\n" + varint.encode(len(encoded)) + encoded + b"\x12"
+
+
+@lru_cache(maxsize=1024)
+def _encoded_spec(name: str, version: int, signature_name: str) -> bytes:
+    response = wire.PredictResponse()
+    write_spec(response.model_spec, name, version, signature_name)
+    return response.SerializeToString()
+
+
+def write_spec(
+    message: wire.ModelSpec | packed.ModelSpec, name: str, version: int, signature_name: str
+) -> None:
+    """Fill the ``model_spec`` of a response: the resolved version and signature, never a label [6.4.12]."""
+    message.name = name
+    message.version.value = version
+    message.signature_name = signature_name

@@ -1,0 +1,1 @@
+"""SavedModels as things that can be run: loading, execution, warm-up, batching."""

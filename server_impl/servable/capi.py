@@ -1,0 +1,390 @@
+"""TensorFlow through its C API: sessions loaded from SavedModels, prepared runs, tensors.
+
+The only module that handles pointers. It loads the library inside the ``tensorflow`` wheel with
+``ctypes`` and never imports the Python package, which would take seconds and some 200 MB.
+
+Short calls go through ``PyDLL`` and keep the GIL, because giving it up costs more than they do; those
+that load, run or close a session go through ``CDLL`` and release it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import itertools
+from collections.abc import Iterable, Sequence
+from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.wire import messages as wire
+from server_impl.errors import Code, ServingError
+from server_impl.tensor import NUMPY_DTYPE, Tensor
+
+#: Tensors up to this many bytes are copied in and out: sharing the memory takes a call back into
+#: Python at the end of its life, which costs more.
+_COPY_LIMIT = 16 * 1024
+#: Reference dtypes are numbered this far above the dtype that they refer to.
+_REFERENCE = 100
+
+_TensorDeallocator = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
+
+
+class _Buffer(ctypes.Structure):
+    """``TF_Buffer``: a serialised message on its way in or out."""
+
+    _fields_ = (("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p))
+
+
+class _Output(ctypes.Structure):
+    """``TF_Output``: one output of one operation of the graph."""
+
+    _fields_ = (("operation", c_void_p), ("index", c_int))
+
+
+def _library() -> str:
+    package = importlib.util.find_spec("tensorflow")
+    folders = (package.submodule_search_locations if package else None) or ()
+    for folder, name in itertools.product(folders, ("libtensorflow_cc.so.2", "libtensorflow_cc.2.dylib")):
+        if (path := Path(folder, name)).exists():
+            return str(path)
+    raise ImportError("libtensorflow_cc was not found in the tensorflow wheel: pip install tensorflow")
+
+
+_KEEP_GIL = ctypes.PyDLL(_library())
+_RELEASE_GIL = ctypes.CDLL(_library())
+
+
+def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
+    function = library[name]  # each look-up gives a function object of its own
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+_new_status = _function(_KEEP_GIL, "TF_NewStatus", c_void_p)
+_delete_status = _function(_KEEP_GIL, "TF_DeleteStatus", None, c_void_p)
+_get_code = _function(_KEEP_GIL, "TF_GetCode", c_int, c_void_p)
+_message = _function(_KEEP_GIL, "TF_Message", c_char_p, c_void_p)
+
+_tensor_arguments = (c_int, c_void_p, c_int)  # dtype, dimensions, rank
+_allocate_tensor = _function(_KEEP_GIL, "TF_AllocateTensor", c_void_p, *_tensor_arguments, c_size_t)
+_new_tensor = _function(
+    _KEEP_GIL, "TF_NewTensor", c_void_p,
+    *_tensor_arguments, c_void_p, c_size_t, _TensorDeallocator, c_void_p,
+)  # fmt: skip
+_tensor_from_proto = _function(_KEEP_GIL, "TF_TensorFromProto", None, POINTER(_Buffer), c_void_p, c_void_p)
+_delete_tensor = _function(_KEEP_GIL, "TF_DeleteTensor", None, c_void_p)
+_tensor_data = _function(_KEEP_GIL, "TF_TensorData", c_void_p, c_void_p)
+_num_dims = _function(_KEEP_GIL, "TF_NumDims", c_int, c_void_p)
+_dim = _function(_KEEP_GIL, "TF_Dim", c_int64, c_void_p, c_int)
+_string_data = _function(_KEEP_GIL, "TF_StringGetDataPointer", c_void_p, c_void_p)
+_string_size = _function(_KEEP_GIL, "TF_StringGetSize", c_size_t, c_void_p)
+# Their namesakes in ctypes release the GIL, which costs more than copying a small tensor.
+_memmove = _function(_KEEP_GIL, "memmove", None, c_void_p, c_char_p, c_size_t)
+_bytes_at = _function(ctypes.pythonapi, "PyBytes_FromStringAndSize", ctypes.py_object, c_void_p, c_size_t)
+
+_new_graph = _function(_KEEP_GIL, "TF_NewGraph", c_void_p)
+_delete_graph = _function(_RELEASE_GIL, "TF_DeleteGraph", None, c_void_p)
+_operation_by_name = _function(_KEEP_GIL, "TF_GraphOperationByName", c_void_p, c_void_p, c_char_p)
+_operation_num_outputs = _function(_KEEP_GIL, "TF_OperationNumOutputs", c_int, c_void_p)
+_operation_output_type = _function(_KEEP_GIL, "TF_OperationOutputType", c_int, _Output)
+
+_new_session_options = _function(_KEEP_GIL, "TF_NewSessionOptions", c_void_p)
+_set_config = _function(_KEEP_GIL, "TF_SetConfig", None, c_void_p, c_char_p, c_size_t, c_void_p)
+_delete_session_options = _function(_KEEP_GIL, "TF_DeleteSessionOptions", None, c_void_p)
+_new_buffer = _function(_KEEP_GIL, "TF_NewBuffer", POINTER(_Buffer))
+_delete_buffer = _function(_KEEP_GIL, "TF_DeleteBuffer", None, POINTER(_Buffer))
+_load_session = _function(
+    _RELEASE_GIL, "TF_LoadSessionFromSavedModel", c_void_p,
+    c_void_p, c_void_p, c_char_p, POINTER(c_char_p), c_int, c_void_p, POINTER(_Buffer), c_void_p,
+)  # fmt: skip
+_session_run = _function(
+    _RELEASE_GIL, "TF_SessionRun", None,
+    c_void_p, c_void_p,  # session, RunOptions
+    c_void_p, c_void_p, c_int,  # feeds, their tensors, how many
+    c_void_p, c_void_p, c_int,  # fetches, their tensors, how many
+    c_void_p, c_int, c_void_p, c_void_p,  # no target operations, no metadata, status
+)  # fmt: skip
+_close_session = _function(_RELEASE_GIL, "TF_CloseSession", None, c_void_p, c_void_p)
+_delete_session = _function(_RELEASE_GIL, "TF_DeleteSession", None, c_void_p, c_void_p)
+
+#: Bytes of one ``TF_TString`` in a string tensor, and the bits of its first byte that tell its kind: 0 is short.
+_STRING_BYTES = 24
+_STRING_KIND = 3
+
+
+def _check(status: int) -> None:
+    """Raises what ``status`` reports, with TensorFlow's own code and text."""
+    if code := _get_code(status):
+        raise ServingError(Code(code), _message(status).decode("utf-8", "surrogateescape"))
+
+
+class RunOptions:
+    """A serialised ``RunOptions`` message that runs can be given again and again."""
+
+    __slots__ = ("_buffer", "_message", "pointer")
+
+    def __init__(self, message: wire.RunOptions) -> None:
+        self._message = message.SerializeToString()
+        self._buffer = _buffer_of(self._message)
+        self.pointer = ctypes.addressof(self._buffer)
+
+
+def _buffer_of(message: bytes) -> _Buffer:
+    """A buffer over the memory of ``message``, which the caller keeps alive."""
+    return _Buffer(ctypes.cast(c_char_p(message), c_void_p), len(message), None)
+
+
+# --- tensors ------------------------------------------------------------------------------------------
+
+#: Arrays whose memory TensorFlow is using, by the number that its tensor carries.
+_lent: dict[int, np.ndarray[Any, Any]] = {}
+_loans = itertools.count(1)
+
+
+# TensorFlow calls this, on any of its threads, when it has no use for the memory any more.
+_give_back = _TensorDeallocator(lambda _data, _length, loan: _lent.pop(loan))
+
+
+@lru_cache(maxsize=1024)
+def _dimensions(shape: tuple[int, ...]) -> ctypes.Array[c_int64]:
+    """``shape`` as C wants it. Only ever read, so equal shapes share it."""
+    return (c_int64 * len(shape))(*shape)
+
+
+def _to_native(tensor: Tensor) -> int:
+    """A new ``TF_Tensor`` with the contents of ``tensor``; big ones share its memory."""
+    dtype, array = tensor
+    if dtype == wire.DT_STRING:
+        return _string_to_native(array)
+    shape = array.shape
+    nbytes = array.nbytes
+    if nbytes <= _COPY_LIMIT:
+        native: int = _allocate_tensor(dtype, _dimensions(shape), len(shape), nbytes)
+        if nbytes:
+            # tobytes() is the quickest way to the elements, whatever the strides.
+            _memmove(_tensor_data(native), array.tobytes(), nbytes)
+        return native
+    array = np.ascontiguousarray(array)
+    loan = next(_loans)
+    _lent[loan] = array
+    # Where the address is not aligned as TensorFlow wants it, it copies and gives back at once.
+    shared: int = _new_tensor(
+        dtype, _dimensions(shape), len(shape), array.ctypes.data, nbytes, _give_back, loan
+    )
+    return shared
+
+
+def _string_to_native(array: np.ndarray[Any, Any]) -> int:
+    # By way of a message: one call instead of one for each string, and TensorFlow owns the result.
+    message = wire.TensorProto(dtype=wire.DT_STRING, string_val=array.ravel().tolist())
+    dims = message.tensor_shape.dim
+    for size in array.shape:
+        dims.add(size=size)
+    return _parse_tensor(message)
+
+
+def _parse_tensor(message: wire.TensorProto) -> int:
+    serialized = message.SerializeToString()
+    native: int = _allocate_tensor(message.dtype, _dimensions((0,)), 1, 0)
+    status = _new_status()
+    try:
+        _tensor_from_proto(byref(_buffer_of(serialized)), native, status)
+        _check(status)
+    except ServingError:
+        _delete_tensor(native)
+        raise
+    finally:
+        _delete_status(status)
+    return native
+
+
+def tensor_from_proto(message: wire.TensorProto) -> Tensor:
+    """The tensor that TensorFlow itself reads from ``message``. Raises ServingError if it cannot."""
+    return _from_native(_parse_tensor(message), message.dtype)
+
+
+class _Owner:
+    """Keeps a ``TF_Tensor`` alive for the array that looks at its memory."""
+
+    __slots__ = ("__array_interface__", "_native")
+
+    def __init__(self, native: int, nbytes: int) -> None:
+        self._native = native
+        self.__array_interface__ = {
+            "data": (_tensor_data(native), True),
+            "shape": (nbytes,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+    def __del__(self) -> None:
+        _delete_tensor(self._native)
+
+
+def _from_native(native: int, dtype: int) -> Tensor:
+    """The contents of ``native``, which from now on belongs to the result or is gone."""
+    shape = tuple([_dim(native, axis) for axis in range(_num_dims(native))])
+    if dtype == wire.DT_STRING:
+        strings = np.empty(shape, object)
+        strings.reshape(-1)[:] = _strings(native, strings.size)
+        _delete_tensor(native)
+        return Tensor(dtype, strings)
+    element = NUMPY_DTYPE[dtype]
+    nbytes = element.itemsize
+    for length in shape:
+        nbytes *= length
+    if nbytes > _COPY_LIMIT:
+        return Tensor(dtype, np.asarray(_Owner(native, nbytes)).view(element).reshape(shape))
+    array = np.ndarray(shape, element, _bytes_at(_tensor_data(native), nbytes) if nbytes else b"")
+    _delete_tensor(native)
+    return Tensor(dtype, array)
+
+
+def _strings(native: int, count: int) -> list[bytes]:
+    if not count:
+        return []
+    data = _tensor_data(native)
+    # Short strings lie in the tensor itself, after a byte that holds their length: no call for each.
+    raw = _bytes_at(data, count * _STRING_BYTES)
+    strings = []
+    for start in range(0, len(raw), _STRING_BYTES):
+        head = raw[start]
+        if head & _STRING_KIND == 0:
+            strings.append(raw[start + 1 : start + 1 + (head >> 2)])
+        else:
+            strings.append(_bytes_at(_string_data(data + start), _string_size(data + start)))
+    return strings
+
+
+# --- sessions -----------------------------------------------------------------------------------------
+
+
+class _Frame:
+    """The arrays and the status that one run needs at a time."""
+
+    __slots__ = ("fed", "fetched", "status")
+
+    def __init__(self, feeds: int, fetches: int) -> None:
+        self.fed = (c_void_p * feeds)()
+        self.fetched = (c_void_p * fetches)()
+        self.status = _new_status()
+
+    def __del__(self) -> None:
+        _delete_status(self.status)
+
+
+class PreparedRun:
+    """One combination of feeds and fetches of a session, resolved to operations of its graph."""
+
+    __slots__ = ("_dtypes", "_feeds", "_fetches", "_frames", "_native")
+
+    def __init__(
+        self, native: int, feeds: Sequence[_Output], fetches: Sequence[_Output], dtypes: Sequence[int]
+    ) -> None:
+        self._native = native
+        self._feeds = (_Output * len(feeds))(*feeds)
+        self._fetches = (_Output * len(fetches))(*fetches)
+        self._dtypes = tuple(dtypes)
+        self._frames: list[_Frame] = []
+
+    def __call__(self, tensors: Iterable[Tensor], options: RunOptions | None) -> list[Tensor]:
+        """Runs the session: ``tensors`` in the order of the feeds, results in that of the fetches.
+
+        Raises ServingError with TensorFlow's code and text.
+        """
+        try:
+            # Frames are used again, as making one costs as much as a small run. Lists pop atomically.
+            frame = self._frames.pop()
+        except IndexError:
+            frame = _Frame(len(self._feeds), len(self._fetches))
+        fed, fetched, status = frame.fed, frame.fetched, frame.status
+        count = 0
+        try:
+            for tensor in tensors:
+                fed[count] = _to_native(tensor)
+                count += 1
+            _session_run(
+                self._native, options and options.pointer,
+                self._feeds, fed, count,
+                self._fetches, fetched, len(self._dtypes),
+                None, 0, None, status,
+            )  # fmt: skip
+        finally:
+            for index in range(count):
+                _delete_tensor(fed[index])
+        _check(status)
+        results = [_from_native(native, dtype) for native, dtype in zip(fetched, self._dtypes, strict=True)]
+        self._frames.append(frame)
+        return results
+
+
+class LoadedSession:
+    """A session made from a SavedModel. Runs may overlap; ``close`` may not overlap with a run."""
+
+    def __init__(self, native: int, graph: int) -> None:
+        self._native = native
+        self._graph = graph
+
+    def prepare(self, feeds: Sequence[tuple[str, int]], fetches: Sequence[tuple[str, int]]) -> PreparedRun:
+        """A run with these feeds and fetches, each an operation's name and the index of its output.
+
+        Raises ServingError with the text of TensorFlow if the graph has no such operation.
+        """
+        fed = [self._output(*feed) for feed in feeds]
+        fetched = [self._output(*fetch) for fetch in fetches]
+        return PreparedRun(self._native, fed, fetched, [self._dtype(output) for output in fetched])
+
+    def _output(self, name: str, index: int) -> _Output:
+        operation = _operation_by_name(self._graph, name.encode("utf-8", "surrogateescape"))
+        if operation is None:
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                f"Tensor {name}:{index}, specified in either feed_devices or fetch_devices "
+                "was not found in the Graph",
+            )
+        return _Output(operation, index)
+
+    def _dtype(self, output: _Output) -> int:
+        if not 0 <= output.index < _operation_num_outputs(output.operation):
+            return int(wire.DT_INVALID)  # running will say which output is missing
+        dtype: int = _operation_output_type(output)
+        return dtype - _REFERENCE if dtype > _REFERENCE else dtype
+
+    def close(self) -> None:
+        """Frees the session and its graph. Every run must have returned."""
+        status = _new_status()
+        _close_session(self._native, status)
+        _delete_session(self._native, status)
+        _delete_graph(self._graph)
+        _delete_status(status)
+
+
+def load_session(path: str, tags: Sequence[str], config: wire.ConfigProto) -> tuple[LoadedSession, bytes]:
+    """Loads the SavedModel in folder ``path`` as TensorFlow Serving does.
+
+    Gives the session and the serialised MetaGraphDef with exactly the tag set ``tags``. Raises
+    ServingError with TensorFlow's code and text.
+    """
+    serialized = config.SerializeToString()
+    status, options, graph = _new_status(), _new_session_options(), _new_graph()
+    meta_graph = _new_buffer()
+    native = None
+    try:
+        _set_config(options, serialized, len(serialized), status)
+        _check(status)
+        names = (c_char_p * len(tags))(*[tag.encode() for tag in tags])
+        folder = path.encode("utf-8", "surrogateescape")
+        native = _load_session(options, None, folder, names, len(names), graph, meta_graph, status)
+        _check(status)
+        contents = meta_graph.contents
+        return LoadedSession(native, graph), ctypes.string_at(contents.data, contents.length)
+    finally:
+        if native is None:
+            _delete_graph(graph)
+        _delete_buffer(meta_graph)
+        _delete_session_options(options)
+        _delete_status(status)
