@@ -36,14 +36,18 @@ def main() -> None:
         sys.exit(f"scenario {scenario.id} has no step {options.step!r}; it has {', '.join(steps)}")
     except (targets.UsageError, targets.Unsupported, targets.StartError, BuildError) as error:
         sys.exit(str(error))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         player.reach(index)
         addresses = player.server.addresses
         print(f"export REST={addresses.rest} GRPC={addresses.grpc}", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    except (KeyboardInterrupt, targets.Unsupported) as error:
-        print(error)
+        signal.pause()
+    except targets.Unsupported as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        pass  # the way to end
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         player.close()
 
 

@@ -13,6 +13,7 @@ from harness import model_config, models
 from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, RestClient, Unreachable
 from harness.models import cache
 from harness.scenario import (
+    Action,
     Answers,
     Call,
     Check,
@@ -90,12 +91,14 @@ class Player:
         self._on_event = on_event
         self._numbers = itertools.count()
         self._clients: dict[Protocol, Client] = {}
+        self._observing: list[Client] = []
         self._observers: dict[tuple[str, Protocol], Stream | Drain] = {}
         self._disturbed: dict[tuple[str, Protocol], Mismatch] = {}
         self._broken: Mismatch | None = None
         cache.prepare(contents_needed(scenario), lambda text: self._tell("build", text))
         self.server = target.start(scenario)
-        self._tell("start", f"server for scenario {scenario.id} on {self.server.addresses}")
+        rest, grpc = self.server.addresses
+        self._tell("start", f"server for scenario {scenario.id}: REST {rest}, gRPC {grpc}")
         try:
             self._protocols = tuple(protocol for protocol in protocols if self._address(protocol))
             if not self._protocols:
@@ -149,6 +152,22 @@ class Player:
                 raise failure
             time.sleep(_LOOK)
 
+    def perform(self, action: Action) -> None:
+        """Carry out one action now, and wait for nothing but the server's own answer to a reload.
+
+        Raises Refusal, BadReply and Unreachable where a reload is not accepted.
+        """
+        name, model = type(action).__name__.lower(), getattr(action, "model", None)
+        self._tell(name, str(action), model, getattr(action, "version", None))
+        if isinstance(action, Reload):
+            client = self._connect(Protocol.GRPC, self.evidence.append)
+            assert isinstance(client, GrpcClient)
+            with contextlib.closing(client):
+                client.reload(model_config.message(action.models, self.server.models_root))
+        else:
+            assert self.server.repository is not None, "a target that can edit has a repository"
+            self.server.repository.apply(action)
+
     def ask(self, client: Client, request: Request, right: Mapping[int, int]) -> int:
         """Send ``request`` and give the version that answered it.
 
@@ -174,8 +193,7 @@ class Player:
 
     def close(self) -> None:
         """Stop observers, clients and the server."""
-        for observer in self._observers.values():
-            observer.stop()
+        self._stop_observers()
         for client in self._clients.values():
             client.close()
         self.server.stop()
@@ -183,35 +201,28 @@ class Player:
     def _play(self, step: Step) -> None:
         """Carry out a step and wait until it shows."""
         self._observe(step)
-        for action in step.actions:
-            self._tell(
-                type(action).__name__.lower(),
-                str(action),
-                getattr(action, "model", None),
-                getattr(action, "version", None),
-            )
-            if isinstance(action, Reload):
-                self._reload(action)
-            else:
-                assert self.server.repository is not None, "a target that can edit has a repository"
-                self.server.repository.apply(action)
+        try:
+            for action in step.actions:
+                self.perform(action)
+        except _FAILURES as error:
+            self._broken = Mismatch(f"accepted: {action}", str(error))
+        for observer in self._observers.values():
+            if isinstance(observer, Drain):
+                observer.await_answer()
         self._deadline = time.monotonic() + self.scenario.poll_seconds + self._patience
         if step.quiet:
             self._keep_quiet(step)
         else:
             self._settle(step)
+        self._stop_observers()
+
+    def _stop_observers(self) -> None:
+        """End what ran while the step happened; what it has seen stays."""
         for observer in self._observers.values():
             observer.stop()
-
-    def _reload(self, action: Reload) -> None:
-        client = self._connect(Protocol.GRPC, self.evidence.append)
-        assert isinstance(client, GrpcClient)
-        try:
-            client.reload(model_config.message(action.models, self.server.models_root))
-        except _FAILURES as error:
-            self._broken = Mismatch(f"accepted: {action}", str(error))
-        finally:
+        for client in self._observing:
             client.close()
+        self._observing.clear()
 
     def _settle(self, step: Step) -> None:
         """Wait until every check of the step has held once, or time is up."""
@@ -253,12 +264,14 @@ class Player:
     def _stream(self, check: NoGap, protocol: Protocol) -> Stream:
         latest: deque[Exchange] = deque(maxlen=1)
         client = self._connect(protocol, latest.append)
+        self._observing.append(client)
         right = self._right(check.request.model, check.before, check.after)
         return Stream(lambda: self.ask(client, check.request, right), latest)
 
     def _drain(self, check: Drains, protocol: Protocol) -> Drain:
         evidence: list[Exchange] = []
         client, reader = self._connect(protocol, evidence.append), self._connect(protocol, lambda _: None)
+        self._observing += [client, reader]
         right = self._right(check.request.model, check.by)
         return Drain(
             lambda: self.ask(client, check.request, right), reader, check.request.model, check.by, evidence

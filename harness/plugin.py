@@ -9,7 +9,7 @@ verifies. Modules without the mark see nothing of this plugin.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +25,8 @@ from harness.verdict import Mismatch
 _ROW = re.compile(r"[A-Z]+-\d+")
 _SESSION = pytest.StashKey["ConformanceSession"]()
 _LINE = "_conformance_check"
+#: Lines of the server's log that a failure shows.
+_LOG_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def pytest_runtest_makereport(
         setattr(report, _LINE, line)
         if report.failed and call.excinfo is not None:
             if call.excinfo.errisinstance(Mismatch):
-                report.longrepr = _failure_text(line)
+                active = _session(item.config).active
+                report.longrepr = _failure_text(line, active.server.logs() if active is not None else "")
             elif call.excinfo.errisinstance((targets.StartError, BuildError)):
                 report.longrepr = str(call.excinfo.value)
     return report
@@ -203,29 +206,19 @@ class ConformanceSession:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the record if there is anything to record."""
-        scenarios = {
-            mark.args[0].id: mark.args[0]
-            for mark in (item.get_closest_marker("scenario") for item in session.items)
-            if mark is not None
-        }
-        if not scenarios or self._config.option.collectonly or hasattr(self._config, "workerinput"):
-            return
-        chosen = self._config.getoption("record")
-        self._record = recording.Record(
-            Path(chosen) if chosen else recording.default_path(),
-            "conformance",
-            self.target,
-            models=recording.model_hashes(scenarios.values()),
-            seeds={},
-            options={
-                name: self._config.getoption(name) for name in ("target", "protocol", "record", "patience")
-            },
-        )
+        marks = [item.get_closest_marker("scenario") for item in session.items]
+        scenarios = {mark.args[0].id: mark.args[0] for mark in marks if mark is not None}
+        if scenarios and not self._config.option.collectonly:
+            self._open(scenarios.values())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write the line of a check."""
+        """Write the line of a check, which may come from another process."""
         line = getattr(report, _LINE, None)
-        if line is not None and self._record is not None:
+        if line is None:
+            return
+        if self._record is None:
+            self._open(())
+        if self._record is not None:
             self._record.check(line)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -248,6 +241,23 @@ class ConformanceSession:
             self._record.close(
                 exit_code=int(exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED
             )
+
+    def _open(self, scenarios: Collection[Scenario]) -> None:
+        """Start the record, in the process that reports."""
+        if hasattr(self._config, "workerinput"):
+            return
+        chosen = self._config.getoption("record")
+        self._record = recording.Record(
+            Path(chosen) if chosen else recording.default_path(),
+            "conformance",
+            self.target,
+            models=recording.model_hashes(scenarios),
+            flags={scenario.id: dict(scenario.flags) for scenario in scenarios},
+            seeds={},
+            options={
+                name: self._config.getoption(name) for name in ("target", "protocol", "record", "patience")
+            },
+        )
 
     def _event(self, event: Event) -> None:
         if event.name == "build":
@@ -301,6 +311,7 @@ def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         name = f"{scenario.id}/{function.originalname}{suffix}"
         rule, step = (function.function.__doc__ or function.originalname).strip(), scenario.steps[0]
     error = call.excinfo.value if call.excinfo is not None else None
+    module, target = f"scenarios.{chapter}.scenario", item.config.getoption("target")
     return {
         "id": name,
         "chapter": chapter,
@@ -313,9 +324,7 @@ def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         "reason": _reason(report),
         "expected": error.expected if isinstance(error, Mismatch) else None,
         "actual": error.actual if isinstance(error, Mismatch) else None,
-        "recipe": recipe.script(
-            f"scenarios.{chapter}.scenario", step.id, item.config.getoption("target"), evidence
-        ),
+        "recipe": None if report.passed else recipe.script(module, step.id, target, evidence),
         "duration_s": round(report.duration, 6),
         "exchanges": [recording.exchange_line(exchange) for exchange in evidence[-4:]],
     }
@@ -337,13 +346,14 @@ def _reason(report: pytest.TestReport) -> str | None:
     return report.longreprtext.strip().splitlines()[-1] if report.longreprtext else None
 
 
-def _failure_text(line: dict[str, Any]) -> str:
+def _failure_text(line: dict[str, Any], logs: str) -> str:
     facts = ", ".join([*line["facts"], *line["rows"]])
-    again = "\n".join(f"  {command}" for command in line["recipe"].splitlines())
+    log = "".join(f"\n  {text}" for text in logs.splitlines()[-_LOG_LINES:])
+    again = "".join(f"\n  {command}" for command in line["recipe"].splitlines())
     return (
         f"{line['id']} ({line['level']}, facts {facts})\n"
         f"rule:     {line['rule']}\n"
         f"expected: {line['expected']}\n"
         f"actual:   {line['actual']}\n"
-        f"to see it again:\n{again}"
+        f"to see it again:{again}" + (f"\nend of the server's log:{log}" if log else "")
     )

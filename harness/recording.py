@@ -45,27 +45,26 @@ class Record:
     """
 
     def __init__(self, path: Path, run: str, target: Target, **header: Any) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = path.open("w", encoding="utf-8")
-        self._started = time.time()
+        self.started = time.time()
         self._lines = 0
         self._outcomes: Counter[str] = Counter()
         self._levels: dict[str, Counter[str]] = {}
-        self.write(
-            "header",
-            schema=SCHEMA,
-            run=run,
-            tool={"name": "tfserving-harness", "version": _version("tfserving-harness")},
-            started=_utc(self._started),
-            id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-            target={"spec": target.spec, "kind": target.kind, **target.describe()},
-            against=None,
-            versions={"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
-            machine=machine(),
-            commit=commit(),
-            **header,
-        )
+        first = {
+            "schema": SCHEMA,
+            "run": run,
+            "tool": {"name": "tfserving-harness", "version": _version("tfserving-harness")},
+            "started": _utc(self.started),
+            "id": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            "target": {"spec": target.spec, "kind": target.kind, **target.describe()},
+            "against": None,
+            "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+            "machine": machine(),
+            "commit": commit(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="utf-8")
+        self.write("header", **first, **header)
 
     def check(self, line: dict[str, Any]) -> None:
         """Add a check's line and count it. Its exchanges come from ``exchange_line``."""
@@ -90,7 +89,7 @@ class Record:
 
     def since_start(self, at: float) -> float:
         """A time since the epoch as seconds since the run's start."""
-        return max(0.0, round(at - self._started, 6))
+        return max(0.0, round(at - self.started, 6))
 
     def close(self, *, exit_code: int, interrupted: bool = False) -> None:
         """Write the footer. Further lines are an error."""

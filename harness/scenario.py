@@ -396,6 +396,8 @@ class NoGap(RequestCheck):
     after: int
 
     def __str__(self) -> str:
+        if self.before == self.after:
+            return f"{self.request} is answered by version {self.after} all the time"
         return f"{self.request} passes from version {self.before} to {self.after} without a failed request"
 
 

@@ -87,17 +87,20 @@ class Drain:
         self._answered: float | None = None
         self._ended: float | None = None
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=work, name="drain", daemon=True) for work in (self._run, self._look)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._request = threading.Thread(target=self._run, name="drain", daemon=True)
+        self._looking = threading.Thread(target=self._look, name="drain status", daemon=True)
+        self._request.start()
+        self._looking.start()
+
+    def await_answer(self) -> None:
+        """Wait until the request is answered or has failed."""
+        self._request.join()
 
     def stop(self) -> None:
         """Wait for the request, then end the looking."""
-        self._threads[0].join()
+        self._request.join()
         self._stop.set()
-        self._threads[1].join()
+        self._looking.join()
 
     def verify(self) -> None:
         """Check the answer, and that the version ENDed after it. Raises what went wrong."""

@@ -19,7 +19,6 @@ from reports.proportion import Interval
 MIN_BLOCKS = 8
 _MAX_BLOCKS = 40
 _DRAWS = 1000
-_CHUNK = 100
 
 Draws = NDArray[np.float64]
 
@@ -39,18 +38,30 @@ def quantile_draws(blocks: Sequence[Histogram], quantiles: Sequence[float], seed
     if len(blocks) < MIN_BLOCKS:
         return None
     values = np.unique(np.concatenate([block.values for block in blocks]))
-    counts = np.zeros((len(blocks), values.size))
-    for row, block in enumerate(blocks):
-        counts[row, np.searchsorted(values, block.values)] = block.counts
+    counts = np.zeros((values.size, len(blocks)))
+    for column, block in enumerate(blocks):
+        counts[np.searchsorted(values, block.values), column] = block.counts
+    ranks = np.cumsum(counts, axis=0)
     weights = _weights(len(blocks), seed)
-    draws = np.empty((_DRAWS, len(quantiles)))
-    for start in range(0, _DRAWS, _CHUNK):  # in chunks: draws x distinct values would take hundreds of MB
-        ranks = np.cumsum(weights[start : start + _CHUNK] @ counts, axis=1)
-        for column, quantile in enumerate(quantiles):
-            wanted = np.maximum(1, np.floor(quantile * ranks[:, -1:] + 0.5))
-            slots = np.minimum((ranks < wanted).sum(axis=1), values.size - 1)
-            draws[start : start + _CHUNK, column] = values[slots]
-    return draws
+    asked = weights @ ranks[-1]
+    return np.stack(
+        [values[_first_reaching(ranks, weights, quantile * asked)] for quantile in quantiles], axis=1
+    ).astype(np.float64)
+
+
+def _first_reaching(ranks: Draws, weights: Draws, wanted: Draws) -> NDArray[np.intp]:
+    """For each draw the first value whose cumulative count reaches a rank, by bisection in all draws at once.
+
+    ``ranks``: shape (values, blocks). The whole product of ranks and weights would take hundreds of MB.
+    """
+    wanted = np.maximum(1, np.floor(wanted + 0.5))
+    low = np.zeros(len(weights), np.intp)
+    high = np.full(len(weights), len(ranks) - 1, np.intp)
+    while (low < high).any():
+        middle = (low + high) // 2
+        below = (ranks[middle] * weights).sum(axis=1) < wanted
+        low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
+    return low
 
 
 def mean_draws(numbers: Sequence[float], seed: int = 1) -> Draws | None:

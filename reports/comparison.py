@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reports import bootstrap, units
+from reports import bootstrap, histogram, units
 from reports.conformance import natural
-from reports.histogram import Histogram
 from reports.load import QUANTILES
 from reports.proportion import Interval
 from reports.record import Check, Outcome, Run
-from reports.windows import Cell
+from reports.windows import Cell, Timeline
 
 #: Changes smaller than this are within noise even when they are sure.
 NOISE = 0.02
+# Many figures are compared at once: at 95 % every twentieth would change by mere chance.
+_CONFIDENCE = 0.99
 #: Offered rates further apart than this make latencies incomparable.
 _SAME_RATE = 0.05
+
+
+#: What is compared, and its steps in both runs.
+_Pair = tuple[str, list[Cell], list[Cell]]
 
 
 class Direction(StrEnum):
@@ -92,13 +97,9 @@ def compare_checks(before: Run, after: Run) -> CheckComparison:
 
 
 def compare_loads(before: Run, after: Run) -> LoadComparison:
-    """Latencies and goodput of the endpoints that both runs have, and of each run as a whole."""
+    """Latencies and goodput: stage by stage when both runs went through the same ones, else by endpoint."""
     changes: list[Change] = []
-    shared = sorted(before.windows.cells.keys() & after.windows.cells.keys())
-    pairs = [(name, _cells(before, name), _cells(after, name)) for name in shared]
-    if not pairs or len(pairs) > 1 or before.windows.cells.keys() != after.windows.cells.keys():
-        pairs.insert(0, ("all endpoints", before.windows.over_time(), after.windows.over_time()))
-    for name, old, new in pairs:
+    for name, old, new in _stages(before, after) or _endpoints(before, after):
         changes += _latencies(name, old, new)
         changes += _goodput(name, old, new)
     return LoadComparison(tuple(changes), tuple(_cautions(before, after)))
@@ -128,10 +129,10 @@ def _latencies(name: str, old: Sequence[Cell], new: Sequence[Cell]) -> list[Chan
     draws = [bootstrap.quantile_draws(side, quantiles, seed) for seed, side in enumerate(blocks, 1)]
     changes = []
     for column, (quantile, label) in enumerate(QUANTILES.items()):
-        before, after = (_merged(side).quantile(quantile) for side in blocks)
+        before, after = (histogram.merge(side).quantile(quantile) for side in blocks)
         interval = None
         if draws[0] is not None and draws[1] is not None:
-            interval = bootstrap.interval(draws[1][:, column] / draws[0][:, column] - 1)
+            interval = bootstrap.interval(draws[1][:, column] / draws[0][:, column] - 1, _CONFIDENCE)
         direction, words = judged(interval, more_is=Direction.WORSE, noun=("slower", "faster"))
         changes.append(Change(name, label, before, after, interval, direction, words))
     return changes
@@ -145,9 +146,30 @@ def _goodput(name: str, old: Sequence[Cell], new: Sequence[Cell]) -> list[Change
     draws = [bootstrap.mean_draws(side, seed) for seed, side in enumerate(rates, 1)]
     interval = None
     if draws[0] is not None and draws[1] is not None and draws[0].all():
-        interval = bootstrap.interval(draws[1] / draws[0] - 1)
+        interval = bootstrap.interval(draws[1] / draws[0] - 1, _CONFIDENCE)
     direction, words = judged(interval, more_is=Direction.BETTER, noun=("more", "less"))
     return [Change(name, "correct/s", means[0], means[1], interval, direction, words)]
+
+
+def _stages(before: Run, after: Run) -> list[_Pair]:
+    """The stages of both runs, if the same: no percentile makes sense over stages of different rates."""
+    plans = [[(phase.name, phase.rate) for phase in run.phases] for run in (before, after)]
+    if plans[0] != plans[1]:
+        return []
+    sides = [Timeline.of(run.windows) for run in (before, after)]
+    return [
+        (old.name, sides[0].between(old.t, old.end_s), sides[1].between(new.t, new.end_s))
+        for old, new in zip(before.phases, after.phases, strict=True)
+    ]
+
+
+def _endpoints(before: Run, after: Run) -> list[_Pair]:
+    old, new = before.windows, after.windows
+    shared = [name for name in old.endpoints if name in new.cells]
+    pairs = [(name, old.steps_of(name), new.steps_of(name)) for name in shared]
+    if len(pairs) == 1 and old.cells.keys() == new.cells.keys():
+        return pairs
+    return [("all endpoints", old.over_time(), new.over_time()), *pairs]
 
 
 def _cautions(before: Run, after: Run) -> list[str]:
@@ -174,15 +196,6 @@ def _offered(run: Run) -> float:
     steps = run.windows.over_time()
     seconds = sum(cell.seconds for cell in steps)
     return sum(cell.offered for cell in steps) / seconds if seconds else 0.0
-
-
-def _cells(run: Run, endpoint: str) -> list[Cell]:
-    cells = run.windows.cells[endpoint]
-    return [cells[step] for step in sorted(cells)]
-
-
-def _merged(blocks: Sequence[Histogram]) -> Histogram:
-    return bootstrap.merge(blocks)
 
 
 def _holds(check: Check) -> bool:

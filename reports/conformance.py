@@ -27,6 +27,11 @@ class Tally(Counter[Outcome]):
         return sum(count for outcome, count in self.items() if outcome.bad)
 
     @property
+    def failing(self) -> int:
+        """Those that fail although nobody expected it, the harness' own failures included."""
+        return self[Outcome.FAILED] + self[Outcome.ERRORED]
+
+    @property
     def expected(self) -> int:
         """Those that failed as was expected."""
         return self[Outcome.XFAILED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from reports.conformance import natural
 from reports.histogram import Histogram
 from reports.proportion import Interval, binomial_interval
 from reports.record import Event, Run
-from reports.windows import Answerer, Cell, total
+from reports.windows import Answerer, Cell, Timeline, total
 
 #: The percentiles that tables show, with their names.
 QUANTILES = {0.5: "p50", 0.9: "p90", 0.99: "p99", 0.999: "p99.9"}
@@ -19,7 +20,11 @@ QUANTILES = {0.5: "p50", 0.9: "p90", 0.99: "p99", 0.999: "p99.9"}
 CEILING_SHARE = 0.7
 #: Events that change which versions answer.
 SWAPS = frozenset({"publish", "withdraw", "replace", "rename", "reload", "label", "swap"})
+#: Further swaps are left out of the figures.
+MAX_SWAPS = 100
 _AROUND_S = 5.0
+_LIMIT = re.compile(r"\bp(\d{1,2}(?:\.\d+)?)\s*<=?\s*(\d+(?:\.\d+)?)\s*(us|ms|s)\b")
+_UNIT_US = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 
 class Percentile(NamedTuple):
@@ -70,12 +75,20 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Where a request's mean time went, in microseconds: TensorFlow, the rest of the server, all around it."""
+    """Where a request's mean time went, in microseconds: TensorFlow, the rest of the server, around it."""
 
     runtime_us: float
     server_us: float
     outside_us: float
     requests: float
+
+
+class Limit(NamedTuple):
+    """A latency objective: a percentile, by name and in 0..1, and what it may be in microseconds."""
+
+    name: str
+    quantile: float
+    limit_us: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,40 +106,38 @@ class Load:
     answerers: tuple[Answerer, ...]
     gap_s: float
     split: Split | None
-    ceiling_per_s: float | None
-
-    @property
-    def ceiling_share(self) -> float | None:
-        """The highest rate reached in one step, as a share of what the generator can do."""
-        if not self.ceiling_per_s:
-            return None
-        return max((cell.per_second("done") for cell in self.steps), default=0.0) / self.ceiling_per_s
+    ceilings: Mapping[str, float]
+    ceiling_share: float | None
+    limits: tuple[Limit, ...]
 
 
 def load(run: Run) -> Load:
     """The figures of a load run."""
     windows = run.windows
-    steps = windows.over_time()
-    start_s = windows.span.start * windows.step_s
+    timeline = Timeline.of(windows)
+    steps = timeline.steps
     whole = total(steps)
     answerers = sorted(whole.versions, key=lambda each: (natural(each.model), natural(each.version)))
+    ceilings = {each.protocol: each.ceiling_per_s for each in run.calibrations if each.ceiling_per_s}
     return Load(
         run=run,
         whole=_endpoint("all endpoints", whole, steps),
         endpoints=tuple(
-            _endpoint(name, windows.of(name), [cells[step] for step in sorted(cells)])
+            _endpoint(name, total(cells), cells)
             for name in windows.endpoints
-            for cells in (windows.cells[name],)
+            for cells in (windows.steps_of(name),)
         ),
-        start_s=start_s,
+        start_s=timeline.start_s,
         step_s=windows.step_s,
         steps=tuple(steps),
-        stages=tuple(_stages(run)),
-        swaps=tuple(_swap(event, run) for event in run.events if event.name in SWAPS),
+        stages=tuple(_stages(run, timeline)),
+        swaps=tuple(_swap(event, timeline) for event in run.events if event.name in SWAPS)[:MAX_SWAPS],
         answerers=tuple(answerers),
         gap_s=_gap(steps, windows.step_s),
         split=_split(run.server_metrics, whole.service),
-        ceiling_per_s=min((each.ceiling_per_s for each in run.calibrations), default=None),
+        ceilings=ceilings,
+        ceiling_share=_ceiling_share(run, ceilings),
+        limits=_limits(run.header.options.get("slo")),
     )
 
 
@@ -151,10 +162,10 @@ def _endpoint(name: str, cell: Cell, steps: Sequence[Cell]) -> Endpoint:
     )
 
 
-def _stages(run: Run) -> list[Stage]:
+def _stages(run: Run, timeline: Timeline) -> list[Stage]:
     stages = []
     for phase in run.phases:
-        cell = total(run.windows.between(phase.t, phase.t + phase.length_s))
+        cell = total(timeline.between(phase.t, phase.end_s))
         measured = cell.response.total > 0
         stages.append(
             Stage(
@@ -168,33 +179,32 @@ def _stages(run: Run) -> list[Stage]:
     return stages
 
 
-def _swap(event: Event, run: Run) -> Swap:
+def _swap(event: Event, timeline: Timeline) -> Swap:
     def p99(start: float, end: float) -> int | None:
-        merged = total(run.windows.between(start, end)).response
+        merged = total(timeline.between(start, end)).response
         return merged.quantile(0.99) if merged.total else None
 
-    step_s = run.windows.step_s
-    during = run.windows.between(event.t - step_s / 2, event.t + _AROUND_S)
+    half_step = timeline.step_s / 2
+    during = total(timeline.between(event.t - half_step, event.t + _AROUND_S))
     return Swap(
         event=event,
-        before_us=p99(event.t - step_s / 2 - _AROUND_S, event.t - step_s / 2),
-        during_us=p99(event.t - step_s / 2, event.t + _AROUND_S),
+        before_us=p99(event.t - half_step - _AROUND_S, event.t - half_step),
+        during_us=p99(event.t - half_step, event.t + _AROUND_S),
         after_us=p99(event.t + _AROUND_S, event.t + 2 * _AROUND_S),
-        first_answer_s=_first_answer(event, run),
-        bad=sum(cell.counts["wrong"] + cell.counts["failed"] for cell in during),
+        first_answer_s=_first_answer(event, timeline),
+        bad=during.counts["wrong"] + during.counts["failed"],
     )
 
 
-def _first_answer(event: Event, run: Run) -> float | None:
+def _first_answer(event: Event, timeline: Timeline) -> float | None:
     """Seconds from an event to the end of the first window with an answer from the version it brought."""
     if event.name not in ("publish", "swap", "replace") or not event.version:
         return None
-    for step in run.windows.span:
-        end = (step + 1) * run.windows.step_s
-        versions = run.windows.at(step).versions if end > event.t else {}
-        if any(
+    for step, cell in enumerate(timeline.steps, 1):
+        end = timeline.start_s + step * timeline.step_s
+        if end > event.t and any(
             answerer.version == event.version and (not event.model or answerer.model in ("", event.model))
-            for answerer in versions
+            for answerer in cell.versions
         ):
             return end - event.t
     return None
@@ -208,6 +218,28 @@ def _gap(steps: Sequence[Cell], step_s: float) -> float:
         current = current + 1 if starved else 0
         longest = max(longest, current)
     return longest * step_s
+
+
+def _ceiling_share(run: Run, ceilings: Mapping[str, float]) -> float | None:
+    """How much of what the generator can do the busiest step took; shares of several protocols add up."""
+    if not ceilings:
+        return None
+    lowest = min(ceilings.values())
+    shares: dict[int, float] = {}
+    for endpoint, cells in run.windows.cells.items():
+        ceiling = ceilings.get(run.windows.protocols[endpoint], lowest)
+        for step, cell in cells.items():
+            shares[step] = shares.get(step, 0.0) + cell.per_second("done") / ceiling
+    return max(shares.values(), default=0.0)
+
+
+def _limits(slo: object) -> tuple[Limit, ...]:
+    """The latency objectives in the run's option ``--slo``, such as ``p99<20ms, errors<0.1%``."""
+    found = _LIMIT.findall(slo) if isinstance(slo, str) else []
+    return tuple(
+        Limit(f"p{percent}", float(percent) / 100, float(number) * _UNIT_US[unit])
+        for percent, number, unit in found
+    )
 
 
 def _split(metrics: Mapping[str, float], service: Histogram) -> Split | None:

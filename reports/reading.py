@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,15 @@ from reports.record import Run
 
 #: A line longer than this is refused.
 MAX_LINE_BYTES = 64 * 1024 * 1024
+
+
+# Control characters, and those that turn the direction of text around: one name could look like another, and
+# XML cannot hold them. The second pattern finds lines that may have some, plain or escaped.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+_MAY_HIDE = re.compile(
+    rb"\\(?:[bfr]|u(?:00[0189]|007f|20[0-6]|fff[ef]))|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8e-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbf[\xbe\xbf]",
+    re.IGNORECASE,
+)
 
 
 class RecordError(Exception):
@@ -150,13 +160,25 @@ def _check(path: Path, number: int, value: dict[str, Any]) -> None:
 def _loads(raw: bytes) -> Any:
     """Strict JSON; an escaped half of a surrogate pair, which no output could hold, becomes U+FFFD."""
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError:
         if b"\\ud" not in raw.lower():
             raise
         value = json.loads(raw, parse_constant=_refuse)
         text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return json.loads(text.decode("utf-8", "replace"))
+        value = json.loads(text.decode("utf-8", "replace"))
+    return _visible(value) if _MAY_HIDE.search(raw) else value
+
+
+def _visible(value: Any) -> Any:
+    """The same value, hidden characters in its texts written as escapes."""
+    if isinstance(value, str):
+        return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+    if isinstance(value, list):
+        return [_visible(item) for item in value]
+    if isinstance(value, dict):
+        return {_visible(name): _visible(item) for name, item in value.items()}
+    return value
 
 
 def _refuse(token: str) -> None:

@@ -164,6 +164,11 @@ class Phase:
     p50_us: float | None
     p99_us: float | None
 
+    @property
+    def end_s(self) -> float:
+        """When it ended."""
+        return self.t + self.length_s
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

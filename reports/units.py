@@ -18,6 +18,12 @@ def duration_us(microseconds: float) -> str:
     return f"{digits(microseconds / 1e6)}{_THIN}s"
 
 
+def span_us(low: float, high: float) -> str:
+    """An interval of microseconds, the unit once where both ends share it: ``435–524 us``."""
+    (first, unit), (second, same) = (duration_us(end).split(_THIN) for end in (low, high))
+    return f"{first}–{second}{_THIN}{same}" if unit == same else f"{first}{_THIN}{unit}–{second}{_THIN}{same}"
+
+
 def duration_s(seconds: float) -> str:
     """Seconds in words: ``0.35 s``, ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,17 +36,18 @@ def score(counts: Tally) -> str:
     """``210/212 pass``, known differences counted apart: ``210/212 pass, 1 expected to fail``."""
     if not counts.tried:
         return "none tried"
-    text = f"{units.count(counts[Outcome.PASSED])}/{units.count(counts.tried)} pass"
+    good = counts[Outcome.PASSED] + counts[Outcome.XPASSED]
+    text = f"{units.count(good)}/{units.count(counts.tried)} pass"
     if counts.expected:
         text += f", {units.count(counts.expected)} expected to fail"
     return text
 
 
 def level_tone(level: Level, counts: Tally) -> Tone:
-    """How the outcome at one level is to be taken: a failing MUST is bad, any other failure a warning."""
+    """How the outcome at one level is to be taken: a failing MUST is bad, anything else amiss a warning."""
     if not counts.bad:
         return Tone.GOOD if counts.tried else Tone.WARN
-    return Tone.BAD if level is Level.MUST else Tone.WARN
+    return Tone.BAD if level is Level.MUST and counts.failing else Tone.WARN
 
 
 def _checks_headline(run: Run) -> Statement:
@@ -54,14 +56,23 @@ def _checks_headline(run: Run) -> Statement:
     if not counts.tried:
         skipped = f" ({units.plural(counts[Outcome.SKIPPED], 'check')} skipped)" if counts else ""
         return Statement(Tone.WARN, f"Nothing was checked{skipped}")
-    if must.bad:
-        text = f"Does not conform: {units.count(must.bad)} of {units.plural(must.tried, 'MUST check')} fail"
-        return Statement(Tone.BAD, text if run.finished else f"{text}, and the run did not finish")
+    ending = "" if run.finished else ", and the run did not finish"
+    if must[Outcome.FAILED]:
+        of = f"{units.count(must[Outcome.FAILED])} of {units.plural(must.tried, 'MUST check')}"
+        return Statement(Tone.BAD, f"Does not conform: {of} {_fail(must[Outcome.FAILED])}{ending}")
+    if must[Outcome.ERRORED]:
+        of = units.plural(must[Outcome.ERRORED], "MUST check")
+        return Statement(Tone.BAD, f"Undecided: the harness itself broke in {of}{ending}")
     if counts.bad:
-        levels = [f"{units.count(bad)} {level}" for level in Level if (bad := tally(run.checks, [level]).bad)]
-        verb = "fails" if counts.bad == 1 else "fail"
-        text = f"Every MUST holds, but {' and '.join(levels)} {verb}"
-        return Statement(Tone.WARN, text if run.finished else f"{text}, and the run did not finish")
+        faults = [
+            f"{units.count(failing)} {level} {_fail(failing)}"
+            for level in Level
+            if (failing := tally(run.checks, [level]).failing)
+        ]
+        if surprises := counts[Outcome.XPASSED]:
+            verb = "passes" if surprises == 1 else "pass"
+            faults.append(f"{units.plural(surprises, 'check')} {verb} unexpectedly")
+        return Statement(Tone.WARN, f"Every MUST holds, but {' and '.join(faults)}{ending}")
     if not run.finished:
         return Statement(Tone.WARN, f"Unfinished: {units.plural(counts.tried, 'check')} ran, none fails")
     counted = tally(run.checks, COUNTED)
@@ -73,15 +84,18 @@ def _checks_headline(run: Run) -> Statement:
 
 def _load_headline(run: Run) -> Statement:
     by_name = {verdict.name: verdict for verdict in run.verdicts}
-    answered = any(cell.counts["done"] for steps in run.windows.cells.values() for cell in steps.values())
-    if not answered:
+    counts = Counter[str]()
+    for steps in run.windows.cells.values():
+        for cell in steps.values():
+            counts.update(cell.counts)
+    if not counts["done"]:
         return Statement(Tone.WARN, "No request was answered")
     validity = by_name.get("validity")
     if validity is not None and validity.ok is False:
         return Statement(Tone.BAD, f"INVALID: {validity.text}")
-    wrong = [verdict for verdict in run.verdicts if verdict.name == "correctness" and verdict.ok is False]
-    if wrong:
-        return Statement(Tone.BAD, f"Wrong answers: {wrong[0].text}")
+    if counts["wrong"]:
+        text = f"Wrong answers: {units.count(counts['wrong'])} of {units.count(counts['done'])} replies"
+        return Statement(Tone.BAD, text)
     missed = [verdict for verdict in run.verdicts if verdict.ok is False]
     if missed:
         return Statement(Tone.BAD, f"{_title(missed[0].name)} missed: {missed[0].text}")
@@ -89,8 +103,15 @@ def _load_headline(run: Run) -> Statement:
         return Statement(Tone.WARN, "The run did not finish")
     met = [verdict for verdict in run.verdicts if verdict.ok and verdict.name in ("slo", "peak")]
     if met:
-        return Statement(Tone.GOOD, "; ".join(f"{_title(verdict.name)}: {verdict.text}" for verdict in met))
+        objectives = [verdict.text for verdict in met if verdict.name == "slo"]
+        parts = [f"SLO met: {', '.join(objectives)}"] if objectives else []
+        parts += [f"Peak: {verdict.text}" for verdict in met if verdict.name == "peak"]
+        return Statement(Tone.GOOD, "; ".join(parts))
     return Statement(Tone.GOOD, "A valid run; no objective was set")
+
+
+def _fail(number: int) -> str:
+    return "fails" if number == 1 else "fail"
 
 
 def _title(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from reports import histogram
 from reports.histogram import EMPTY, Histogram
@@ -70,6 +71,7 @@ class Windows:
 
     step_s: float = 1.0
     cells: dict[str, dict[int, Cell]] = field(default_factory=dict)
+    protocols: dict[str, str] = field(default_factory=dict)
     _started: bool = False
 
     def add(self, line: Mapping[str, Any]) -> None:
@@ -82,6 +84,7 @@ class Windows:
         endpoint = line["endpoint"]
         if endpoint not in self.cells and len(self.cells) >= MAX_ENDPOINTS:
             endpoint = OTHERS
+        self.protocols.setdefault(endpoint, line.get("protocol") or "")
         steps = self.cells.setdefault(endpoint, {})
         cell = _cell(line)
         present = steps.get(step)
@@ -111,13 +114,10 @@ class Windows:
         """All endpoints, step by step over the whole span; steps without observation are empty cells."""
         return [self.at(step) for step in self.span]
 
-    def of(self, endpoint: str) -> Cell:
-        """One endpoint over the whole run."""
-        return total(self.cells[endpoint].values())
-
-    def between(self, start_s: float, end_s: float) -> list[Cell]:
-        """All endpoints, step by step, for the steps whose middle lies in a stretch of time."""
-        return [self.at(step) for step in self.span if start_s <= (step + 0.5) * self.step_s < end_s]
+    def steps_of(self, endpoint: str) -> list[Cell]:
+        """One endpoint, step by step; steps without observation are left out."""
+        cells = self.cells[endpoint]
+        return [cells[step] for step in sorted(cells)]
 
     def _halve(self) -> None:
         self.step_s *= 2
@@ -126,6 +126,24 @@ class Windows:
             for step, cell in cells.items():
                 pairs.setdefault(step // 2, []).append(cell)
             self.cells[endpoint] = {step: total(pair) for step, pair in pairs.items()}
+
+
+class Timeline(NamedTuple):
+    """All endpoints over the whole span: ``steps[i]`` begins at ``start_s + i * step_s``."""
+
+    start_s: float
+    step_s: float
+    steps: list[Cell]
+
+    @classmethod
+    def of(cls, windows: Windows) -> Self:
+        """The time line of some windows."""
+        return cls(windows.span.start * windows.step_s, windows.step_s, windows.over_time())
+
+    def between(self, start_s: float, end_s: float) -> list[Cell]:
+        """The steps whose middle lies in a stretch of time."""
+        first, last = (max(0, math.ceil((t - self.start_s) / self.step_s - 0.5)) for t in (start_s, end_s))
+        return self.steps[first:last]
 
 
 def _cell(line: Mapping[str, Any]) -> Cell:

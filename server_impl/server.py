@@ -17,7 +17,7 @@ from server_impl.inference.run import Settings
 from server_impl.lifecycle.config_poll import start_config_poll
 from server_impl.lifecycle.core import CoreOptions, ServerCore
 from server_impl.lifecycle.threads import Periodic
-from server_impl.loader import SavedModelLoader
+from server_impl.loader import SavedModelLoaders
 from server_impl.metrics import ServingMetrics
 from server_impl.protocol.grpc_front import FrontOptions, GrpcFront, Methods, create_front
 from server_impl.protocol.grpc_health import health_methods
@@ -44,11 +44,12 @@ class Server:
         self._options = options
         _check_addresses(options)
         self._config = _model_server_config(options)
-        load = load_options.from_flags(options)
+        loading = load_options.from_flags(options)
         self._metrics = ServingMetrics()
         self._settings = Settings(self._metrics, options.is_on("enable_signature_method_name_check"))
+        self._loaders = SavedModelLoaders(loading, self._settings)
         self._core: ServerCore[Servable] = ServerCore(
-            lambda name, version, path: SavedModelLoader(name, version, path, load, self._settings),
+            self._loaders,
             CoreOptions(
                 num_load_threads=options.number("num_load_threads"),
                 num_unload_threads=options.number("num_unload_threads"),
@@ -146,6 +147,7 @@ class Server:
             closing.append(asyncio.ensure_future(loop.run_in_executor(None, self._grpc.close, grace_s)))
         await asyncio.gather(*closing)
         await loop.run_in_executor(None, self._core.stop)
+        self._loaders.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -204,4 +204,4 @@ def _signature(definition: wire.SignatureDef) -> SignatureInfo:
 
 def _tensor_spec(info: wire.TensorInfo) -> TensorSpec:
     shape = tuple(dim.size for dim in info.tensor_shape.dim)
-    return TensorSpec(wire.DataType.Name(info.dtype), None if info.tensor_shape.unknown_rank else shape)
+    return TensorSpec(tensors.dtype_name(info.dtype), None if info.tensor_shape.unknown_rank else shape)

@@ -44,6 +44,8 @@ def prediction(body: bytes) -> Prediction:
         if not isinstance(rows, list):
             raise BadReply(f"'predictions' is not a list: {str(rows)[:200]}")
         if rows and isinstance(rows[0], dict) and not _is_base64(rows[0]):
+            if not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
+                raise BadReply(f"a row has other outputs than the first: {str(rows)[:200]}")
             return Prediction({alias: _array([row[alias] for row in rows]) for alias in rows[0]})
         return Prediction({UNNAMED: _array(rows)})
     if "outputs" in reply:

@@ -39,12 +39,14 @@ class Expected:
 
     ``by_version``: right outputs (any one of several) of each version that may answer; the key None
     stands for "whoever it was". ``learns``: a version not listed is right if all its replies agree.
-    ``tolerance`` is relative to the largest expected value.
+    ``tolerance`` is relative to the largest expected value. ``exact``: the first reply is right, byte for
+    byte, whatever it means.
     """
 
     by_version: Mapping[int | None, Sequence[Tensors]]
     tolerance: float
     learns: bool = False
+    exact: bool = False
 
     def to_message(self) -> dict[str, Any]:
         """Plain data, for another process."""
@@ -52,7 +54,8 @@ class Expected:
             [version, [_packed(outputs) for outputs in several]]
             for version, several in self.by_version.items()
         ]
-        return {"versions": versions, "tolerance": self.tolerance, "learns": self.learns}
+        flags = {"learns": self.learns, "exact": self.exact}
+        return {"versions": versions, "tolerance": self.tolerance, **flags}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
@@ -60,7 +63,7 @@ class Expected:
         versions = {
             version: [_unpacked(outputs) for outputs in several] for version, several in message["versions"]
         }
-        return cls(versions, message["tolerance"], message["learns"])
+        return cls(versions, message["tolerance"], message["learns"], message["exact"])
 
 
 def _packed(outputs: Tensors) -> dict[str, bytes]:
@@ -90,15 +93,19 @@ class Check:
         return version
 
     def _judge(self, reply: bytes) -> str:
+        if self._expected.exact:
+            if self._known:
+                raise WrongReply(f"{reply[:200]!r} instead of {next(iter(self._known))[:200]!r}")
+            return UNKNOWN
         try:
             outputs, version = self._parse(reply)
         except BadReply as error:
             raise WrongReply(str(error)) from error
-        if version is None:
-            return self._by_oracle(outputs)
         if version not in self._by_version and self._expected.learns:
             self._by_version[version] = [outputs]
-        wanted = self._by_version.get(version)
+        if version is None:
+            return self._by_oracle(outputs)
+        wanted = self._by_version.get(version, self._by_version.get(None))
         if wanted is None:
             right = ", ".join(str(known) for known in self._by_version)
             raise WrongReply(f"version {version} answered, where only version {right} may")

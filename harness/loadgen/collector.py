@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from harness.loadgen import histograms
-from harness.loadgen.pacer import LATE
 from harness.loadgen.tally import Tally
 
 #: Times without a right answer are kept if they are longer than this many seconds.
@@ -46,7 +45,8 @@ class Collector:
         self._windows: dict[int, dict[Endpoint, Tally]] = {}
         self._seen: dict[tuple[str, str], list[Any]] = {}
         self._right: dict[str, float] = {}
-        self._silences: list[tuple[str, float, float]] = []
+        self._paused: frozenset[str] = frozenset()
+        self._silences: dict[str, list[tuple[float, float]]] = {}
 
     def _tally(self, endpoint: Endpoint, moment: float) -> Tally:
         index = max(0, int((moment - self._start) / self._length))
@@ -58,12 +58,11 @@ class Collector:
             tally = window[endpoint] = Tally()
         return tally
 
-    def sent(self, endpoint: Endpoint, due: float, moment: float) -> None:
-        """A request that was due at ``due`` is sent."""
+    def sent(self, endpoint: Endpoint, moment: float, late: bool) -> None:
+        """A request is sent; ``late`` if it was due before a user was free."""
         tally = self._tally(endpoint, moment)
         tally.sent += 1
-        if moment - due > LATE:
-            tally.late += 1
+        tally.late += late
 
     def dropped(self, endpoint: Endpoint, due: float, moment: float) -> None:
         """A request that was due at ``due`` will not be sent any more."""
@@ -106,10 +105,22 @@ class Collector:
         else:
             seen[1] = done
             seen[2] += 1
-        before = self._right.get(model, self._start)
+        self._note_silence(model, done)
         self._right[model] = done
-        if done - before > _SILENCE:
-            self._silences.append((model, before - self._start, done - self._start))
+
+    def _note_silence(self, model: str, moment: float) -> None:
+        """Keep the time since the last right answer, if it was long and there was traffic."""
+        before = self._right.get(model, self._start)
+        if moment - before > _SILENCE and model not in self._paused:
+            self._silences.setdefault(model, []).append((before - self._start, moment - self._start))
+
+    def pause(self, models: frozenset[str], moment: float) -> None:
+        """From ``moment`` on ``models``, and no others, get no traffic: their silence means nothing."""
+        for model in models - self._paused:
+            self._note_silence(model, moment)
+        for model in self._paused - models:
+            self._right[model] = moment
+        self._paused = models
 
     def take(self, until: float) -> list[tuple[int, Endpoint, Tally]]:
         """Take out the windows that ended by ``until``; they must not be written to again."""
@@ -127,11 +138,7 @@ class Collector:
             for who, (first, last, answers) in self._seen.items()
         }
 
-    def silences(self, end: float) -> list[tuple[str, float, float]]:
-        """Times without a right answer: model, from, to; up to the moment ``end``."""
-        last = [
-            (model, moment - self._start, end - self._start)
-            for model, moment in self._right.items()
-            if end - moment > _SILENCE
-        ]
-        return self._silences + last
+    def silences(self, model: str, end: float) -> list[tuple[float, float]]:
+        """Times without a right answer of ``model``, in seconds from the start. Call it at the end, once."""
+        self._note_silence(model, end)
+        return self._silences.get(model, [])

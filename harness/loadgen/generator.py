@@ -11,7 +11,7 @@ import os
 import random
 import time
 from bisect import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import accumulate
@@ -80,11 +80,26 @@ class Load:
             )
             for number, request in chosen
         ]
-        self._weights = list(accumulate(request.weight for _, request in chosen))
+        self._each = [request.weight for _, request in chosen]
+        self.mute(())
 
     def pick(self, draw: float) -> tuple[Protocol, Endpoint, Any, Check]:
         """The request for a random number from 0 to 1."""
         return self.requests[bisect(self._weights, draw * self._weights[-1], 0, len(self._weights) - 1)]
+
+    def mute(self, numbers: Sequence[int]) -> None:
+        """Leave out requests ``numbers`` of the plan, and no others."""
+        self._now = [0.0 if number in numbers else weight for number, weight in enumerate(self._each)]
+        self._weights = list(accumulate(self._now))
+
+    def silent_models(self) -> frozenset[str]:
+        """Models that get no requests at present."""
+        asked = {
+            endpoint.model
+            for (_, endpoint, *_), weight in zip(self.requests, self._now, strict=True)
+            if weight
+        }
+        return frozenset(endpoint.model for _, endpoint, *_ in self.requests) - asked
 
     def senders(self) -> dict[Protocol, Any]:
         """A connection for every protocol that the plan uses; open already, if the server lets it."""
@@ -122,6 +137,12 @@ class Running:
         seed = plan.seed * 1000 + phase.number
         arrivals = open_loop(phase.arrival, phase.profile, share, seed=seed, minimum=minimum)
         return OpenLoop(arrivals, self.start, plan.patience, self.alarm, self._dropped)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many users take part as may."""
+        phase = self.phase
+        return bool(phase.users) and self.users >= -(-phase.users // len(phase.workers))
 
     def _dropped(self, due: float, moment: float) -> None:
         self.collector.dropped(self.load.pick(self.draw())[1], due, moment)
@@ -189,6 +210,13 @@ class Generator:
         self._begun = Event()
         gevent.spawn(self._report, running)
 
+    def mute(self, message: dict[str, Any]) -> None:
+        """Leave out some requests of the plan from now on."""
+        assert self._load is not None
+        self._load.mute(message["requests"])
+        if self._running is not None:
+            self._running.collector.pause(self._load.silent_models(), now())
+
     def stop(self) -> None:
         """Let the phase end now; replies under way are still waited for."""
         if self._running is not None:
@@ -205,16 +233,18 @@ class Generator:
     def work(self) -> None:
         """Be one user, for as long as Locust lets it: send what every phase asks for."""
         senders: dict[Protocol, Any] = {}
+        load: Load | None = None
         done: Running | None = None
         try:
             while True:
+                if self._load is not None and self._load is not load:
+                    _close(senders)
+                    load = self._load
+                    senders = load.senders()
                 running = self._running
-                if running is None or running is done or running.over.is_set():
+                if running is None or running is done or running.full or running.over.is_set():
                     self._begun.wait()
                     continue
-                if done is None or running.load is not done.load:
-                    _close(senders)
-                    senders = running.load.senders()
                 running.users += 1
                 try:
                     self._send_all(running, senders, self._on_request)
@@ -228,13 +258,14 @@ class Generator:
 
     def _send_all(self, running: Running, senders: Mapping[Protocol, Any], on_request: OnRequest) -> None:
         """Send until the phase has nothing more. This is the path that limits how much load there can be."""
-        pick, draw, due_next = running.load.pick, running.draw, running.pacer.next
+        pick, draw, next_slot = running.load.pick, running.draw, running.pacer.next
         collector = running.collector
         gevent.sleep(max(0.0, running.start - now() - 0.002))
-        while (due := due_next()) is not None:
+        while (slot := next_slot()) is not None:
+            due, late = slot
             protocol, endpoint, request, check = pick(draw())
             sent = now()
-            collector.sent(endpoint, due, sent)
+            collector.sent(endpoint, sent, late)
             size = 0
             failure: Exception | None = None
             try:
@@ -270,7 +301,10 @@ class Generator:
                 "worker": self.worker,
                 "length": length,
                 "seen": [[*who, *seen] for who, seen in running.collector.seen().items()],
-                "silences": [list(silence) for silence in running.collector.silences(end)],
+                "silences": {
+                    model: running.collector.silences(model, end)
+                    for model in {endpoint.model for _, endpoint, *_ in running.load.requests}
+                },
                 "lag_us": histograms.encode(running.pacer.lag),
                 "cpu": max(0.0, busy / length),
             },

@@ -3,6 +3,7 @@
 PLAN = "load-plan"
 PHASE = "load-phase"
 STOP = "load-stop"
+MUTE = "load-mute"
 CALIBRATE = "load-calibrate"
 WINDOWS = "load-windows"
 DONE = "load-done"

@@ -8,7 +8,7 @@ were due. Only the first user in the queue looks at the clock; the others wait f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gevent.lock import Semaphore
 
@@ -19,13 +19,20 @@ from harness.loadgen.clock import Alarm, now
 LATE = 1e-3
 
 
+class Slot(NamedTuple):
+    """A request to send now: when it was due by :func:`clock.now`, and whether no user was free then."""
+
+    due: float
+    late: bool
+
+
 class Pacer(Protocol):
     """Says when to send. ``lag`` is the histogram of how late the generator itself was."""
 
     lag: Any
 
-    def next(self) -> float | None:
-        """Wait for the next request's time and give it, by :func:`clock.now`; None when that was all."""
+    def next(self) -> Slot | None:
+        """Wait until the next request is due; None when there are no more."""
         ...
 
     def stop(self) -> None:
@@ -41,11 +48,11 @@ class ClosedLoop:
         self._end = end
         self._left = minimum
 
-    def next(self) -> float | None:
+    def next(self) -> Slot | None:
         """The present moment, as long as the phase lasts."""
         self._left -= 1
         moment = now()
-        return moment if moment < self._end or self._left >= 0 else None
+        return Slot(moment, False) if moment < self._end or self._left >= 0 else None
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -76,7 +83,7 @@ class OpenLoop:
         self._turn = Semaphore(1)
         self._stopped = False
 
-    def next(self) -> float | None:
+    def next(self) -> Slot | None:
         """Take the next arrival and wait until it is due."""
         with self._turn:
             for arrival in self._arrivals:
@@ -87,10 +94,10 @@ class OpenLoop:
                 if moment < due:
                     self._alarm.sleep_until(due)
                     histograms.record(self.lag, now() - due)
-                elif moment - due > self._patience:
-                    self._on_drop(due, moment)
-                    continue
-                return due
+                    return Slot(due, False)
+                if moment - due <= self._patience:
+                    return Slot(due, moment - due > LATE)
+                self._on_drop(due, moment)
         return None
 
     def stop(self) -> None:

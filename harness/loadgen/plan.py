@@ -90,7 +90,8 @@ class Plan:
 class Phase:
     """A stretch of load that begins at ``start`` (seconds since the epoch), shared by ``workers``.
 
-    ``minimum``: requests to send at least, over all workers. Phases of one run have rising ``number``.
+    ``minimum``: requests to send at least, over all workers. ``users``: how many users take part at most,
+    over all workers; 0 = all there are. Phases of one run have rising numbers.
     """
 
     number: int
@@ -100,6 +101,7 @@ class Phase:
     stages: tuple[Stage, ...]
     workers: tuple[str, ...]
     minimum: int = 0
+    users: int = 0
 
     @property
     def profile(self) -> RateProfile:

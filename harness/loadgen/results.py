@@ -13,9 +13,9 @@ from harness.loadgen.tally import Tally
 
 
 class Window(NamedTuple):
-    """One endpoint during window number ``index``."""
+    """One endpoint during window ``number``."""
 
-    index: int
+    number: int
     endpoint: Endpoint
     tally: Tally
 
@@ -38,7 +38,12 @@ class Results:
     @property
     def complete(self) -> bool:
         """Whether every worker has finished."""
-        return set(self.cpu) == set(self.phase.workers)
+        return not self.missing
+
+    @property
+    def missing(self) -> set[str]:
+        """The workers that have not finished."""
+        return set(self.phase.workers) - set(self.cpu)
 
     def add_windows(self, message: Mapping[str, Any]) -> None:
         """Take the windows that a worker sends."""
@@ -59,11 +64,8 @@ class Results:
             seen = Seen(*times)
             before = self.seen.get((model, version))
             self.seen[model, version] = seen if before is None else before.join(seen)
-        by_model: dict[str, list[tuple[float, float]]] = {}
-        for model, begin, end in message["silences"]:
-            by_model.setdefault(model, []).append((begin, end))
-        for model in {model for model, _, _ in message["silences"]} | set(self._silences):
-            self._silences.setdefault(model, []).append(by_model.get(model, []))
+        for model, silences in message["silences"].items():
+            self._silences.setdefault(model, []).append([(begin, end) for begin, end in silences])
 
     def fresh(self, until: int | None = None) -> list[Window]:
         """The windows before number ``until`` (all if None) that have not been given yet, in order."""

@@ -15,9 +15,10 @@ _WATCHED = 3.0
 
 
 class Change(NamedTuple):
-    """An action that was carried out: ``t`` in seconds from the start of the phase."""
+    """An action of step number ``step``, carried out ``t`` seconds after the start of the phase."""
 
     t: float
+    step: int
     name: str
     model: str | None
     version: int | None
@@ -60,9 +61,15 @@ class Swap(NamedTuple):
 
 
 def swaps(results: Results, changes: Sequence[Change]) -> list[Swap]:
-    """The effect of each change; the next change ends the time in which it is looked for."""
-    ends = [change.t for change in changes[1:]] + [results.seconds]
-    return [_swap(results, change, end) for change, end in zip(changes, ends, strict=True)]
+    """The effect of each change, looked for until the next step."""
+    return [
+        _swap(
+            results,
+            change,
+            min((other.t for other in changes if other.step > change.step), default=results.seconds),
+        )
+        for change in changes
+    ]
 
 
 def _swap(results: Results, change: Change, end: float) -> Swap:

@@ -1,8 +1,7 @@
-"""May the figures be believed? Reasons why a result could be the generator's and not the server's."""
+"""Reasons not to believe a result: it could be the generator's and not the server's."""
 
 from __future__ import annotations
 
-from harness.loadgen import histograms
 from harness.loadgen.arrivals import Arrival
 from harness.loadgen.calibration import SAFE
 from harness.loadgen.results import Results
@@ -16,6 +15,10 @@ MAX_CPU = 0.90
 def invalid(results: Results, ceiling: float | None) -> list[str]:
     """Reasons to stamp the results INVALID; empty if there are none. ``ceiling`` in requests/s."""
     reasons = []
+    if not results.complete:
+        reasons.append(
+            f"{len(results.missing)} of {len(results.phase.workers)} generator processes were lost"
+        )
     total = results.total()
     per_s = total.done / results.seconds
     if ceiling is not None and per_s > SAFE * ceiling:
@@ -40,9 +43,3 @@ def invalid(results: Results, ceiling: float | None) -> list[str]:
     if not total.asked:
         reasons.append("no request came to an end")
     return reasons
-
-
-def lag_p99_us(results: Results) -> float | None:
-    """The 99th percentile of the schedule lag."""
-    shown = histograms.percentiles(results.lag)
-    return shown.at.get("p99")

@@ -24,6 +24,8 @@ from harness.targets.base import Addresses, StartError
 
 #: Seconds from the start of the process until both ports are open.
 START_DEADLINE = 120.0
+#: Seconds until a command must have told its version.
+VERSION_DEADLINE = 30.0
 #: Seconds that a server gets to end after SIGTERM.
 STOP_DEADLINE = 10.0
 #: Lines of the log that failure texts quote.
@@ -51,12 +53,19 @@ class ProcessTarget:
 
     def describe(self) -> Mapping[str, Any]:
         """The label, and what the command says of itself."""
-        asked = subprocess.run(
-            [*self._command, "--version"], capture_output=True, text=True, timeout=30, check=False
-        )
-        first = (asked.stdout.strip() or "unknown").splitlines()[0]
-        name, _, version = first.partition(": ")
-        return {"label": self._label, "server": {"name": name, "version": version or None}}
+        try:
+            asked = subprocess.run(
+                [*self._command, "--version"],
+                capture_output=True,
+                text=True,
+                timeout=VERSION_DEADLINE,
+                env=_environment(),
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return {"label": self._label, "server": None}  # the start will say what is wrong
+        name, _, version = asked.stdout.partition("\n")[0].partition(": ")
+        return {"label": self._label, "server": {"name": name or None, "version": version or None}}
 
 
 class ProcessServer:

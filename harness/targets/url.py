@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import client
-from harness.scenario import Capability, Scenario, State
-from harness.targets.base import Addresses, Unsupported, UsageError
+from harness.scenario import Capability, Code, Scenario, State
+from harness.targets.base import Addresses, StartError, Unsupported, UsageError
 
 _USAGE = "give url:http://host:8501,host:8500 (REST first with http://, then gRPC; one of them is enough)"
 
@@ -40,7 +40,7 @@ class UrlTarget:
         self.addresses = _parse(spec)
 
     def start(self, scenario: Scenario) -> UrlServer:
-        """Look whether the scenario's models are there. Raises Unsupported."""
+        """Look whether the scenario's models are there. Raises Unsupported, StartError."""
         reader = self._client()
         try:
             for model in scenario.models:
@@ -50,9 +50,13 @@ class UrlTarget:
                         raise Unsupported(
                             f"target {self.spec} does not serve version {version} of model {model.name}"
                         )
-        except (client.Refusal, client.BadReply, client.Unreachable) as error:
+        except client.Unreachable as error:
+            raise StartError(f"target {self.spec}: nobody answers: {error}") from error
+        except (client.Refusal, client.BadReply) as error:
+            if isinstance(error, client.Refusal) and error.code is Code.UNAVAILABLE:
+                raise StartError(f"target {self.spec}: nobody answers: {error}") from error
             raise Unsupported(
-                f"target {self.spec} does not serve the models of {scenario.id}: {error}"
+                f"target {self.spec} does not serve what {scenario.id} needs: {error}"
             ) from error
         finally:
             reader.close()

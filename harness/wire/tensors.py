@@ -49,6 +49,14 @@ _KINDS: dict[int, _Kind] = {
 _DTYPE = {kind.numpy: dtype for dtype, kind in _KINDS.items()}
 
 
+def dtype_name(dtype: int) -> str:
+    """TensorFlow's name of a dtype number: ``DT_FLOAT``; the number itself if it has none."""
+    enum = wire.TensorProto.DESCRIPTOR.fields_by_name["dtype"].enum_type
+    assert enum is not None, "dtype is an enum"
+    value = enum.values_by_number.get(dtype)
+    return str(dtype) if value is None else value.name
+
+
 def to_proto(array: Array, *, content: bool = True) -> wire.TensorProto:
     """``array`` as a message: its bytes in ``tensor_content``, or in the typed field if not ``content``.
 

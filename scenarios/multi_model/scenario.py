@@ -143,7 +143,7 @@ SCENARIO = Scenario(
         ),
         Step(
             "drop_by_reload",
-            "The list of a reload is complete: what it leaves out is unloaded, and its END stays in the status.",
+            "A reload gives the complete list: what it leaves out is unloaded, and its END stays visible.",
             actions=(Reload((replace(MODEL1, policy=None), MODEL2, MODEL3, HALF, LATER)),),
             checks=(
                 Refuses(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Callable
 
 import pytest
@@ -23,32 +21,16 @@ def test_rows_from_python_text(player: Player, model: str, total: int) -> None:
     """Python's own list notation in a form post, as the simplest clients send it, is a request."""
     client = player.client(Protocol.REST)
     assert isinstance(client, RestClient)
-    data = '{"instances":%s}' % [[[10] * 7] * 7]  # noqa: UP031 - the very line that users write
+    data = '{"instances":%s}' % [[[10] * 7] * 7]
     reply = client.exchange(
         "POST",
         f"/v1/models/{model}:predict",
         data.encode(),
         {"Content-Type": "application/x-www-form-urlencoded"},
     )
-    expected = '{\n    "predictions": [%d\n    ]\n}' % total  # noqa: UP031
+    expected = f'{{\n    "predictions": [{total}\n    ]\n}}'
     if (reply.status, reply.body.decode()) != (200, expected):
         raise Mismatch(f"200 {expected}", f"{reply.status} {reply.body.decode()}")
-
-
-@pytest.mark.fact("4.9.1", "HTTP-12", protocol=Protocol.REST)
-def test_models_share_a_connection(player: Player) -> None:
-    """Requests to different models on one kept-alive connection are answered in turn, each by its model."""
-    address = player.server.addresses.rest
-    assert address is not None
-    connection = http.client.HTTPConnection(address, timeout=30)
-    seen = []
-    for model in ("model1", "model2", "model3", "model1"):
-        connection.request("GET", f"/v1/models/{model}/metadata")
-        reply = connection.getresponse()
-        seen.append(json.loads(reply.read())["model_spec"]["name"])
-    connection.close()
-    if seen != ["model1", "model2", "model3", "model1"]:
-        raise Mismatch("metadata of model1, model2, model3, model1", ", ".join(seen))
 
 
 def test_step(check: Callable[[], None]) -> None:

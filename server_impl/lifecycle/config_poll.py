@@ -29,5 +29,8 @@ def poll_config_file(path: str, reload_config: ReloadConfig) -> None:
 
 
 def start_config_poll(path: str, reload_config: ReloadConfig, interval_s: float) -> Periodic:
-    """Poll the file at once and then every ``interval_s`` seconds, until the result is stopped."""
+    """Poll the file at once and then every ``interval_s`` seconds, until the result is stopped.
+
+    Stop the core first: that ends a reload which waits.
+    """
     return Periodic("config-file-poll", lambda: poll_config_file(path, reload_config), interval_s)

@@ -23,7 +23,7 @@ class Loader(Protocol[S_co]):
         """Load the version, warm-up included. Called anew for each attempt [3.7.2]."""
 
     def unload(self) -> None:
-        """Free what the last successful ``load`` made; nobody uses it any more."""
+        """Free what the last successful ``load`` made, which nobody uses any more."""
 
 
 class LoaderFactory(Protocol[S_co]):
@@ -70,6 +70,10 @@ class ManagedVersion(Generic[S]):
         self.enter(Phase.UNLOADING)
         logger.info("Unloading just-loaded servable version %s", self.id)
         self.servable = None
-        self.loader.unload()
+        try:
+            self.loader.unload()
+        except Exception:
+            # The number must stay usable: without this it could never be loaded again.
+            logger.exception("Unloading servable %s failed unexpectedly", self.id)
         self.enter(Phase.DISABLED)
         logger.info("Done unloading servable version %s", self.id)

@@ -69,6 +69,9 @@ class Monitor:
     def handle(self, event: Event) -> None:
         """Take note of ``event``, and wake whoever waited for it."""
         (name, version), state, error = event
+        if error is not None:
+            # A fresh one: this is kept for ever, and must not keep the frames of the load that failed.
+            error = ServingError(error.code, error.message)
         with self._lock:
             self._versions.setdefault(name, {})[version] = VersionStatus(version, state, error)
             self._waiters = [w for w in self._waiters if not w.decide(self._versions)]

@@ -68,19 +68,3 @@ NEXT_PHASES: Mapping[Phase, frozenset[Phase]] = {
     Phase.DISABLED: frozenset(),
     Phase.ERROR: frozenset(),
 }
-
-#: The state that a phase shows while it lasts. READY shows AVAILABLE only once no request holds the
-#: serving map from before it, and LOADING until then [3.9.3].
-SHOWN_STATE: Mapping[Phase, State] = {
-    Phase.NEW: State.START,
-    Phase.LOAD_REQUESTED: State.START,
-    Phase.LOAD_APPROVED: State.START,
-    Phase.LOADING: State.LOADING,
-    Phase.READY: State.AVAILABLE,
-    Phase.UNLOAD_REQUESTED: State.AVAILABLE,
-    Phase.QUIESCING: State.UNLOADING,
-    Phase.QUIESCED: State.UNLOADING,
-    Phase.UNLOADING: State.UNLOADING,
-    Phase.DISABLED: State.END,
-    Phase.ERROR: State.END,
-}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 from harness.wire import messages as wire
-from server_impl.errors import invalid_argument
+from server_impl.errors import Code, ServingError, grpc_message, invalid_argument
+
+_log = logging.getLogger(__name__)
 
 Reply = bytes | Callable[[], bytes]
 #: A unary method: the serialised request and its deadline (as ``time.monotonic()`` counts, None for
@@ -16,6 +19,14 @@ Reply = bytes | Callable[[], bytes]
 Handler = Callable[[bytes, float | None], Reply]
 #: A method whose stream begins with the returned message and then stays open until the client leaves.
 Watcher = Callable[[bytes], bytes]
+
+
+def failure(error: Exception) -> tuple[Code, str]:
+    """Code and text with which a call ends that raised ``error``. A defect is logged, and not told."""
+    if isinstance(error, ServingError):
+        return error.code, grpc_message(error.message)
+    _log.error("A gRPC call failed unexpectedly", exc_info=error)
+    return Code.INTERNAL, "Unexpected error, see the log of the server"
 
 
 class Methods(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,10 +10,7 @@ from time import monotonic
 import grpc
 
 from harness.wire import messages as wire
-from server_impl.errors import ServingError, grpc_message
-from server_impl.protocol.grpc_front import FrontOptions, Handler, Methods, Watcher
-
-_log = logging.getLogger(__name__)
+from server_impl.protocol.grpc_front import FrontOptions, Handler, Methods, Watcher, failure
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -84,8 +80,9 @@ def _answer(handler: Handler, payload: bytes, context: grpc.ServicerContext) -> 
     try:
         reply = handler(payload, deadline)
         return reply if isinstance(reply, bytes) else reply()
-    except ServingError as error:
-        context.abort(_STATUS[error.code], grpc_message(error.message))
+    except Exception as error:
+        code, message = failure(error)
+        context.abort(_STATUS[code], message)
 
 
 def _stream(watcher: Watcher) -> Callable[..., None]:

@@ -5,28 +5,29 @@ Serves everything but TLS. Methods that exist nowhere get UNIMPLEMENTED from the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Lock, Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
-from server_impl.errors import Code, ServingError, grpc_message
-from server_impl.protocol.grpc_front import FrontOptions, Methods
+from server_impl.errors import Code, ServingError
+from server_impl.protocol.grpc_front import FrontOptions, Methods, failure
 
-_log = logging.getLogger(__name__)
 
-#: gRPC's channel arguments and what each is called here [1.2 #30].
-_ARGUMENTS = {
-    "grpc.keepalive_permit_without_calls": "keepalive_permit_without_calls",
-    "grpc.keepalive_time_ms": "keepalive_time_ms",
-    "grpc.keepalive_timeout_ms": "keepalive_timeout_ms",
-    "grpc.max_concurrent_streams": "max_concurrent_streams",
-    "grpc.max_metadata_size": "max_metadata_size",
-    "grpc.so_reuseport": "reuse_port",
+def _positive(value: int) -> int:
+    return min(max(value, 1), 2**31 - 1)
+
+
+#: gRPC's channel arguments [1.2 #30], what each is called here, and the value that is taken for one given.
+_ARGUMENTS: Mapping[str, tuple[str, Callable[[int], int]]] = {
+    "grpc.keepalive_permit_without_calls": ("keepalive_permit_without_calls", bool),
+    "grpc.keepalive_time_ms": ("keepalive_time_ms", _positive),
+    "grpc.keepalive_timeout_ms": ("keepalive_timeout_ms", _positive),
+    "grpc.max_concurrent_streams": ("max_concurrent_streams", _positive),
+    "grpc.so_reuseport": ("reuse_port", bool),
 }
 SUPPORTED_ARGUMENTS = frozenset(_ARGUMENTS)
 #: What gRPC does unless told otherwise, and this library does not.
@@ -34,6 +35,8 @@ _DEFAULTS: Mapping[str, Any] = {"keepalive_permit_without_calls": False, "reuse_
 
 # Calls taken at once: enough to spare trips into the library, too few to make the last one wait long.
 _BATCH = 32
+# Closing the library cuts off even replies that it has taken but not sent, and it does not tell which.
+_FLUSH_S = 0.05
 
 
 class NativeFront:
@@ -41,10 +44,11 @@ class NativeFront:
 
     def __init__(self, methods: Methods, executor: ThreadPoolExecutor, options: FrontOptions) -> None:
         arguments = dict(_DEFAULTS)
-        for name, value in options.channel_arguments.items():
+        for argument, value in options.channel_arguments.items():
             # gRPC ignores a value that is no number where it wants one.
             if isinstance(value, int):
-                arguments[_ARGUMENTS[name]] = value
+                name, taken = _ARGUMENTS[argument]
+                arguments[name] = taken(value)
         self._listeners: list[_Listener] = []
         try:
             for address in options.addresses:
@@ -69,7 +73,11 @@ class NativeFront:
         for listener in self._listeners:
             listener.refuse()
         for listener in self._listeners:
-            listener.close(deadline)
+            listener.drain(deadline)
+        if grace_s:
+            sleep(_FLUSH_S)
+        for listener in self._listeners:
+            listener.close()
 
 
 class _Listener:
@@ -101,11 +109,14 @@ class _Listener:
     def refuse(self) -> None:
         self._refusing = True
 
-    def close(self, deadline: float) -> None:
-        with self._done:
-            self._done.wait_for(lambda: not self._deferred, max(0.0, deadline - monotonic()))
+    def drain(self, deadline: float) -> None:
+        # Once the call that is just being answered is, no more work can be deferred.
         if self._answering.acquire(timeout=max(0.0, deadline - monotonic())):
             self._answering.release()
+        with self._done:
+            self._done.wait_for(lambda: not self._deferred, max(0.0, deadline - monotonic()))
+
+    def close(self) -> None:
         self._front.close()
         if self._thread.ident is not None:
             self._thread.join()
@@ -157,8 +168,5 @@ class _Listener:
                 self._done.notify_all()
 
     def _fail(self, call: int, error: Exception) -> None:
-        if isinstance(error, ServingError):
-            self._front.fail(call, error.code, grpc_message(error.message))
-        else:
-            _log.error("A gRPC call failed unexpectedly", exc_info=error)
-            self._front.fail(call, Code.INTERNAL, "Unexpected error, see the log of the server")
+        code, message = failure(error)
+        self._front.fail(call, code, message)

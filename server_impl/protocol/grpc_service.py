@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from time import monotonic, perf_counter
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 from google.protobuf.message import DecodeError
 
 from harness.wire import messages as wire
-from server_impl.errors import Code, ServingError, invalid_argument
+from server_impl.errors import Code, ServingError
 from server_impl.inference import metadata, status
 from server_impl.inference.model_spec import ModelSpec, acquire
 from server_impl.inference.run import Settings
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from server_impl.lifecycle.monitor import Monitor, VersionStatus
     from server_impl.lifecycle.snapshot import Lease, Serving
     from server_impl.servable.servable import Servable
-
-_log = logging.getLogger(__name__)
 
 #: Requests of more bytes are not even parsed on the thread that reads requests.
 LARGE_REQUEST = 65536
@@ -61,7 +58,8 @@ class _Inference(NamedTuple):
 class GrpcService:
     """The handlers over one server's inference core and life cycle.
 
-    ``reload_config`` applies a config, waits for its models and raises ServingError on failure [2.5].
+    ``reload_config`` applies the config of a request or refuses it, waits for its models and raises
+    ServingError on failure [2.5, 6.9.1].
     ``as_content`` is the flag ``enable_serialization_as_tensor_content`` [6.4.9].
     """
 
@@ -194,24 +192,7 @@ class GrpcService:
         request = _parsed(wire.ReloadConfigRequest.FromString, payload)
         # Names may be repeated, and are reported once.
         before = {name: self._metrics.value(name) for name in request.metric_names}
-        try:
-            if request.config.WhichOneof("config") != "model_config_list":
-                raise invalid_argument(
-                    "ServerModelConfig type not supported by HandleReloadConfigRequest. "
-                    "Only ModelConfigList is currently supported"
-                )
-            for index, config in enumerate(request.config.model_config_list.config):
-                _log.info(
-                    "\nConfig entry\n\tindex : %d\n\tpath : %s\n\tname : %s\n\tplatform : %s",
-                    index,
-                    config.base_path,
-                    config.name,
-                    config.model_platform,
-                )
-            self._reload_config(request.config)
-        except ServingError as error:
-            _log.error("ReloadConfig failed: %s", error.message)
-            raise
+        self._reload_config(request.config)
         response = wire.ReloadConfigResponse()
         response.status.SetInParent()
         for name, value in before.items():

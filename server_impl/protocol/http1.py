@@ -107,7 +107,6 @@ class HttpReader:
             if len(buffer) >= after:
                 return after, Request(head, bytes(buffer[position:after]))
         self._head = head
-        self._body = BytesIO()
         self._missing = head.length
         if position < len(buffer):
             return self._next(buffer, position)

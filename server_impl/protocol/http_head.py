@@ -86,9 +86,10 @@ def _parse(head: bytes) -> Head | Refusal:
     else:
         asks_close = connection == b"close"
     framing = Framing(version, method, connection.startswith(b"keep-alive"), asks_close, parts.absolute)
-    if method not in METHODS:
-        return Refusal(501, framing)
-    return _with_body(target, headers, framing)
+    if method in METHODS:
+        return _with_body(target, headers, framing)
+    # Framings are kept in a cache: none of them may be as long as a client likes.
+    return Refusal(501, framing if method == b"CONNECT" else framing._replace(method=b""))
 
 
 _parse_cached = lru_cache(maxsize=512)(_parse)

@@ -19,7 +19,7 @@ from harness.wire import messages as wire
 from server_impl.tensor import NUMPY_DTYPE, Tensor
 
 from .json_columns import InputSpec
-from .json_number import is_near_float32_tie, read_number, to_float32
+from .json_number import exponents, has_long_exponent, is_near_float32_tie, read_number, to_float32
 from .json_out import RequestFormat
 from .json_tensor import INTEGER_RANGE, MAX_RANK
 
@@ -41,6 +41,14 @@ _COLUMN_TAIL = re.compile(rb"\s*\}" + _END)
 _LONGEST: Final = 26
 #: Up to this many bytes, and without exponent, every reader gives the same double.
 _LONGEST_EXACT: Final = 16
+
+#: How simdjson gives the numbers for a dtype.
+_SIGNED: Final[tuple[str, np.dtype[Any]]] = ("i", np.dtype(np.int64))
+_BUFFERS: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
+    wire.DT_FLOAT: ("d", np.dtype(np.float64)),
+    wire.DT_DOUBLE: ("d", np.dtype(np.float64)),
+    wire.DT_UINT64: ("u", np.dtype(np.uint64)),
+}
 
 
 class Request(NamedTuple):
@@ -64,27 +72,29 @@ class Request(NamedTuple):
         ((name, spec), *others) = inputs.items()
         if others or self.name not in (None, name):
             return None
-        try:
-            array = self._convert(spec.dtype)
-        except (TypeError, ValueError):
-            return None  # simdjson: not a number, or not an integer of this kind
-        if array is None or array.size != prod(self.shape):
-            return None  # an empty list looks like a list of one
+        array = self._convert(spec.dtype)
+        if array is None:
+            return None
         return {name: Tensor(spec.dtype, array.reshape(self.shape))}, self.request_format
 
     def _convert(self, dtype: int) -> np.ndarray[Any, Any] | None:
+        kind, stored = _BUFFERS.get(dtype, _SIGNED)
+        try:
+            numbers: np.ndarray[Any, Any] = np.frombuffer(self.numbers.as_buffer(of_type=kind), stored)
+        except (TypeError, ValueError):
+            return None  # simdjson: not a number, or not an integer of this kind
+        if numbers.size != prod(self.shape):
+            return None  # an empty list looks like a list of one
         if dtype == wire.DT_FLOAT:
-            return self._to_float32(np.frombuffer(self.numbers.as_buffer(of_type="d")))
+            return self._to_float32(numbers)
         if dtype == wire.DT_DOUBLE:
-            return np.frombuffer(self.numbers.as_buffer(of_type="d")) if self.exact else None
+            return numbers if self.exact else None
         if dtype not in INTEGER_RANGE:
             return None
-        kind, stored = ("u", np.uint64) if dtype == wire.DT_UINT64 else ("i", np.int64)
-        integers: np.ndarray[Any, Any] = np.frombuffer(self.numbers.as_buffer(of_type=kind), stored)
         least, most = INTEGER_RANGE[dtype]
-        if integers.min(initial=0) < least or integers.max(initial=0) > most:
+        if numbers.min() < least or numbers.max() > most:
             return None
-        return integers.astype(NUMPY_DTYPE[dtype], copy=False)
+        return numbers.astype(NUMPY_DTYPE[dtype], copy=False)
 
     def _to_float32(self, doubles: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         floats = to_float32(doubles)
@@ -124,13 +134,14 @@ def read(body: bytes) -> Request | None:
     marks = np.flatnonzero((chars == ord(",")) | ((chars & 0xF9) == 0x59))
     longest = int(np.diff(marks).max(initial=0)) - 1
     has_exponent = body.find(b"e", start, end) >= 0 or body.find(b"E", start, end) >= 0
-    if longest > _LONGEST or (has_exponent and _has_long_exponent(chars)):
+    if longest > _LONGEST or (has_exponent and has_long_exponent(chars, exponents(chars))):
         return None
     shape = _regular_shape(chars[marks].tobytes())
-    if shape is None or len(shape) >= MAX_RANK:
+    if shape is None:
         return None
     try:
-        numbers = simdjson.Parser().parse(body)["inputs" if head["column"] else "instances"]
+        document: Any = simdjson.Parser().parse(body)
+        numbers = document["inputs" if head["column"] else "instances"]
         name = head["row_name"] if head["row"] else head["column_name"]
         if name is not None:
             numbers = (numbers[0] if head["row"] else numbers)[name.decode()]
@@ -148,18 +159,11 @@ def read(body: bytes) -> Request | None:
     )
 
 
-def _has_long_exponent(chars: np.ndarray[Any, Any]) -> bool:
-    """Whether a positive exponent has three digits: the server may find it too big even behind a zero."""
-    first = np.flatnonzero((chars | 0x20) == ord("e")) + 1
-    first = first[chars[first] != ord("-")]
-    first += chars[first] == ord("+")
-    digits = np.minimum(first[:, None] + (1, 2), len(chars) - 1)
-    return bool((chars[digits] - np.uint8(ord("0")) <= 9).all(axis=1).any())
-
-
 def _regular_shape(marks: bytes) -> tuple[int, ...] | None:
     """The shape of the regular array with these brackets and commas; None if there is no such array."""
     rank = len(marks) - len(marks.lstrip(b"["))
+    if rank >= MAX_RANK:  # leaves room for a row
+        return None
     pattern, close = b"", rank
     sizes = []
     for level in range(1, rank + 1):

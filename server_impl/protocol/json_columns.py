@@ -8,7 +8,8 @@ from typing import Protocol
 from server_impl.errors import ServingError, invalid_argument
 from server_impl.tensor import Tensor
 
-from .json_request import MISSING, Members, find, is_base64, member_name, value_error
+from .json_message import embed
+from .json_request import MISSING, Members, find, is_base64, member_name
 from .json_tensor import Dense, to_tensor
 from .json_text import Json
 from .json_values import collect
@@ -41,7 +42,7 @@ def column_tensors(value: Json, inputs: Mapping[str, InputSpec]) -> dict[str, Te
         item = find(value, name.encode())
         if item is MISSING:
             raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
-        columns[name] = collect(item, spec.dtype)  # type: ignore[arg-type]  # MISSING is excluded
+        columns[name] = collect(item, spec.dtype)
     return {name: to_tensor(name, inputs[name].dtype, dense) for name, dense in columns.items()}
 
 
@@ -114,10 +115,9 @@ def _add_members(
             ) from None
     if names != inputs.keys():
         expected = ",".join(sorted(inputs, key=str.encode))
-        complaint = value_error(row, f"keys must be equal to: {expected}").message
         raise invalid_argument(
             f"Failed to process element: {index} of 'instances' list."
-            f" JSON object: {complaint.removeprefix('JSON Value: ')}"
+            f" JSON object: {embed(row)} keys must be equal to: {expected}"
         )
 
 

@@ -50,9 +50,7 @@ def parse_examples(body: bytes) -> ParsedExamples:
     encoded_context = None if context is MISSING else _encode_example(context)
     examples = find(document, b"examples")
     if examples is MISSING:
-        raise value_error(
-            document, "When method is classify, key 'examples' is expected and was not found"
-        )
+        raise value_error(document, "When method is classify, key 'examples' is expected and was not found")
     if not isinstance(examples, list):
         raise value_error(document, "Expecting 'examples' value to be an list/array")
     if not examples:
@@ -60,7 +58,7 @@ def parse_examples(body: bytes) -> ParsedExamples:
     return ParsedExamples(name, [_encode_example(example) for example in examples], encoded_context)
 
 
-def _encode_example(value: Json | object) -> bytes:
+def _encode_example(value: Json) -> bytes:
     if not isinstance(value, tuple):
         raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
     # Of features of the same name the last one counts, but all are checked.
@@ -84,7 +82,7 @@ def _encode_feature(name: str, values: Sequence[Json]) -> bytes:
             raise invalid_argument(f"Unexpected element type in feature: {name} expecting type: {kind}")
         if type(value) is tuple:
             numbers.append(base64_value(value))
-        elif kind == "int64" and not isinstance(value, bytes) and value >= 2**63:
+        elif type(value) is int and value >= 2**63:
             raise invalid_argument(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
         else:
             numbers.append(value)

@@ -6,19 +6,18 @@ Six significant digits if they parse back to the same value, else nine (float32)
 
 from __future__ import annotations
 
-import math
 import struct
 from typing import Any, Final
 
 import numpy as np
 
 #: Up to this many values the scalar code is faster than a dozen numpy calls.
-_FEW: Final = 24
+_FEW: Final = 32
 #: Powers of ten that a double holds exactly.
 _EXACT_POWER: Final = 22
 
-_FLOAT = struct.Struct("f")
-_NOT_FINITE: Final = {math.inf: b"Infinity", -math.inf: b"-Infinity"}
+_pack, _unpack = struct.Struct("f").pack, struct.Struct("f").unpack
+_NOT_FINITE: Final = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"}
 
 
 def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
@@ -32,24 +31,26 @@ def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
 
 def _format_single(value: float) -> bytes:
     text = b"%.6g" % value
-    if value != value or value in _NOT_FINITE:
-        return _NOT_FINITE.get(value, b"NaN")
-    if -(2.0**-126) < value < 2.0**-126:
-        return b"0.0" if math.copysign(1.0, value) > 0 else b"-0.0"
-    if _FLOAT.unpack(_FLOAT.pack(float(text)))[0] != value:
+    parsed = float(text)
+    if parsed != value and _unpack(_pack(parsed))[0] != value:
         text = b"%.9g" % value
-    return text if b"." in text or b"e" in text else text + b".0"
+    return _finish(text, value, 2.0**-126) if b"e" in text or b"." not in text else text
 
 
 def _format_double(value: float) -> bytes:
-    if value != value or value in _NOT_FINITE:
-        return _NOT_FINITE.get(value, b"NaN")
-    if -(2.0**-1022) < value < 2.0**-1022:
-        return b"0.0" if math.copysign(1.0, value) > 0 else b"-0.0"
     text = b"%.6g" % value
     if float(text) != value:
         text = b"%.17g" % value
-    return text if b"." in text or b"e" in text else text + b".0"
+    return _finish(text, value, 2.0**-1022) if b"e" in text or b"." not in text else text
+
+
+def _finish(text: bytes, value: float, tiny: float) -> bytes:
+    """The rarer texts: with an exponent, or without a point."""
+    if b"e" not in text:
+        return _NOT_FINITE.get(text) or text + b".0"
+    if -tiny < value < tiny:
+        return b"-0.0" if value < 0 else b"0.0"
+    return text
 
 
 def _format_many(values: np.ndarray[Any, Any], digits: int) -> list[bytes]:
@@ -57,7 +58,7 @@ def _format_many(values: np.ndarray[Any, Any], digits: int) -> list[bytes]:
     if not (finite := np.isfinite(values)).all():
         texts = _format_many(np.where(finite, values, 0), digits)
         for index in np.flatnonzero(~finite).tolist():
-            texts[index] = _NOT_FINITE.get(float(values[index]), b"NaN")
+            texts[index] = _NOT_FINITE[b"%.6g" % float(values[index])]
         return texts
     values = np.where(np.abs(values) < np.finfo(values.dtype).tiny, np.copysign(0, values), values)
     doubles = values.astype(np.float64)
@@ -82,7 +83,7 @@ def _is_six_digits(values: np.ndarray[Any, Any], sizes: np.ndarray[Any, Any]) ->
     powers = np.where(near, powers, 0)
     up, down = 10.0 ** np.maximum(powers, 0), 10.0 ** np.maximum(-powers, 0)
     candidates = np.rint(sizes * up / down) / up * down
-    short = candidates.astype(values.dtype) == np.abs(values)
+    short: np.ndarray[Any, Any] = candidates.astype(values.dtype) == np.abs(values)
     for index in np.flatnonzero(~near).tolist():
         short[index] = float(values.dtype.type(b"%.6g" % float(values[index]))) == float(values[index])
     return short

@@ -86,7 +86,7 @@ def read_tensors(
     if instances is MISSING:
         if columns is MISSING:
             raise invalid_argument("Missing 'inputs' or 'instances' key")
-        return column_tensors(columns, inputs), RequestFormat.COLUMN  # type: ignore[arg-type]
+        return column_tensors(columns, inputs), RequestFormat.COLUMN
     if columns is not MISSING:
         complaint = "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
         raise value_error(document, complaint)

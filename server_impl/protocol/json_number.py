@@ -59,6 +59,9 @@ def read_number(data: bytes, pos: int) -> tuple[int | float, int]:
                 return -magnitude, end
             if not sign and magnitude <= _MAX_UINT64:
                 return magnitude, end
+    elif exponent is None and len(whole) + len(fraction) <= 16:
+        value = int(whole + fraction) / _POW10[len(fraction)]  # as _to_double, in one step
+        return -value if sign else value, end
     value = _to_double(pos, bool(sign), whole, fraction or b"", exponent_sign == b"-", exponent or b"")
     return value, end
 
@@ -134,41 +137,35 @@ def _to_double(
 
 
 def _gather(pos: int, minus: bool, whole: bytes, fraction: bytes) -> tuple[float, int]:
-    """The digits as a double and the power of ten to scale it by."""
+    """The digits as a double, and the power of ten to scale it by.
+
+    Digits go into an integer as long as it is below 2**53, then into the double, until 17 have been counted;
+    the first digit before the point does not count. The rest is dropped.
+    """
     limit = _MIN_INT64_MAGNITUDE if minus else _MAX_UINT64
-    taken = len(whole)
-    integer = int(whole[:20])
-    if integer > limit or taken > 20:
-        taken = 20 if integer <= limit else 19
-        integer = int(whole[:taken])
-        if integer > limit:
-            taken = 18
-            integer = int(whole[:taken])
-    significant = taken - 1
-    scale = 0
-    rest = fraction
-    if taken < len(whole):
-        value = float(integer)
-        for digit in whole[taken:]:
-            if value >= _TENTH_OF_MAX:
-                raise ParseError(TOO_BIG, pos)
-            value = value * 10.0 + (digit - 48)
-    else:
-        while integer <= _MAX_EXACT and -scale < len(fraction):
-            integer = integer * 10 + (fraction[-scale] - 48)
-            scale -= 1
-            if integer:
-                significant += 1
-        value = float(integer)
-        rest = fraction[-scale:]
-    for digit in rest:
-        if significant >= 17:
-            break
+    if len(whole) >= 19 and int(whole[:21]) > limit:
+        return _gather_big(pos, limit, whole), 0
+    digits = whole + fraction
+    significant = digits.lstrip(b"0")
+    end = 17 if int(significant[:16] or b"0") <= _MAX_EXACT else 16
+    end = max(end, len(whole))
+    last = max(end, 17 if whole == b"0" else 18)
+    value = float(int(significant[:end] or b"0"))
+    for digit in significant[end:last]:
         value = value * 10.0 + (digit - 48)
-        scale -= 1
-        if value > 0.0:
-            significant += 1
-    return value, scale
+    dropped = max(len(significant) - last, 0)
+    return value, dropped - len(fraction)
+
+
+def _gather_big(pos: int, limit: int, whole: bytes) -> float:
+    """An integer above ``limit``: what fits is exact, the other digits go into the double one by one."""
+    taken = 20 if int(whole[:20]) <= limit else 19 if int(whole[:19]) <= limit else 18
+    value = float(int(whole[:taken]))
+    for digit in whole[taken:]:
+        if value >= _TENTH_OF_MAX:
+            raise ParseError(TOO_BIG, pos)
+        value = value * 10.0 + (digit - 48)
+    return value
 
 
 def _scale(significand: float, power: int) -> float:
@@ -199,12 +196,33 @@ def to_float32(doubles: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any
     return floats
 
 
-def is_near_float32_tie(doubles: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Where a correctly rounded double lies so close to the middle of two float32 values (or to where
-    float32 overflows or is flushed) that the server's rounding could fall on the other side.
+def is_near_float32_tie(
+    doubles: np.ndarray[Any, np.dtype[np.float64]],
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Where the server's rounding of the same text could give another float32.
 
-    For a number of up to 24 digits before the point the server's double is at most ten multiplications and
-    as many additions away: ``_TIE_ULPS`` units in the last place are ample.
+    That is where a correctly rounded double lies close to the middle of two float32 values, or to where
+    float32 overflows or is flushed, which has the same bits. For a number of up to 24 digits before the
+    point the server's double is at most ten multiplications and as many additions away: ``_TIE_ULPS`` units
+    in the last place are ample.
     """
     low = doubles.view(np.int64) & (2**29 - 1)
-    return np.abs(low - 2**28) <= _TIE_ULPS
+    near: np.ndarray[Any, np.dtype[np.bool_]] = np.abs(low - 2**28) <= _TIE_ULPS
+    return near
+
+
+def exponents(chars: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """The offsets behind each letter E that a digit or a sign follows. The text must not end with an E."""
+    starts = np.flatnonzero((chars | 0x20) == ord("e")) + 1
+    following = chars[starts]
+    return np.compress((following - np.uint8(ord("+")) <= 14) & (following != ord(",")), starts)
+
+
+def has_long_exponent(
+    chars: np.ndarray[Any, np.dtype[np.uint8]], starts: np.ndarray[Any, np.dtype[np.intp]]
+) -> bool:
+    """Whether a positive exponent has three digits: the server may find it too big even behind a zero."""
+    starts = starts[chars[starts] != ord("-")]
+    starts = starts + (chars[starts] == ord("+"))
+    digits = np.minimum(starts[:, None] + (1, 2), len(chars) - 1)
+    return bool((chars[digits] - np.uint8(ord("0")) <= 9).all(axis=1).any())

@@ -72,8 +72,7 @@ def classify_body(results: Sequence[Sequence[tuple[bytes, float]]]) -> bytes:
     for classes in results:
         scores = format_floats(np.array([score for _, score in classes], np.float32))
         pairs = (
-            b"[%b, %b]" % (quote(label), score)
-            for (label, _), score in zip(classes, scores, strict=True)
+            b"[%b, %b]" % (quote(label), score) for (label, _), score in zip(classes, scores, strict=True)
         )
         rows.append(b"[" + b", ".join(pairs) + b"]")
     return b'{\n    "results": [' + b", ".join(rows) + b"\n    ]\n}"
@@ -92,16 +91,7 @@ def regress_body(values: Sequence[float] | np.ndarray[Any, Any]) -> bytes:
 
 
 def _rows_body(outputs: Mapping[str, Tensor]) -> bytes:
-    batch = -1
-    for name, tensor in outputs.items():
-        shape = tensor.array.shape
-        if not shape:
-            raise invalid_argument(f"Tensor name: {name} has no shape information ")
-        if batch not in (-1, shape[0]):
-            raise invalid_argument(
-                f"Tensor name: {name} has inconsistent batch size: {shape[0]} expecting: {batch}"
-            )
-        batch = shape[0]
+    batch = _batch_size(outputs)
     if batch == 0:
         return b'{\n    "predictions": []\n}'
     if len(outputs) == 1:
@@ -114,6 +104,21 @@ def _rows_body(outputs: Mapping[str, Tensor]) -> bytes:
         columns.append([key + row for row in _rows(name, tensor, 2 + tensor.array.ndim)])
     objects = (b"\n        {\n" + b",\n".join(row) + b"\n        }" for row in zip(*columns, strict=True))
     return b'{\n    "predictions": [' + b",".join(objects) + b"\n    ]\n}"
+
+
+def _batch_size(outputs: Mapping[str, Tensor]) -> int:
+    """The first dimension that all outputs share."""
+    batch = -1
+    for name, tensor in outputs.items():
+        shape = tensor.array.shape
+        if not shape:
+            raise invalid_argument(f"Tensor name: {name} has no shape information ")
+        if batch not in (-1, shape[0]):
+            raise invalid_argument(
+                f"Tensor name: {name} has inconsistent batch size: {shape[0]} expecting: {batch}"
+            )
+        batch = shape[0]
+    return batch
 
 
 def _columns_body(outputs: Mapping[str, Tensor]) -> bytes:
@@ -129,7 +134,9 @@ def _columns_body(outputs: Mapping[str, Tensor]) -> bytes:
 
 def _rows(name: str, tensor: Tensor, depth: int) -> list[bytes]:
     """One text for each row, its lists on a single line."""
-    return _nest(_texts(name, tensor, depth), tensor.array.shape, lambda _: (b"[", b", ", b"]"))
+    texts = _texts(name, tensor, depth)
+    shape = tensor.array.shape
+    return texts if len(shape) == 1 else _nest(texts, shape, lambda _: (b"[", b", ", b"]"))
 
 
 def _column(name: str, tensor: Tensor, depth: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final, TypeAlias
 
 from server_impl.errors import ServingError, invalid_argument
@@ -12,8 +13,14 @@ from .json_text import Json, parse
 #: A JSON object: its members in order, duplicates included.
 Members: TypeAlias = tuple[tuple[bytes, Json], ...]
 
-#: What ``find`` gives for a name that is not there (None is JSON's null).
-MISSING: Final = object()
+
+class Missing(Enum):
+    """What ``find`` gives for a name that is not there; None is JSON's null."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
 
 _TYPE_NAMES: Final = {
     type(None): "Null",
@@ -39,7 +46,7 @@ def parse_object(body: bytes) -> Members:
     return document
 
 
-def find(members: Members, name: bytes) -> Json | object:
+def find(members: Members, name: bytes) -> Json | Missing:
     """The value of the first member of that name [5.1.9], or ``MISSING``."""
     for member, value in members:
         if member == name:
@@ -57,9 +64,7 @@ def signature_name(document: Members) -> str:
     if name is MISSING:
         return ""
     if not isinstance(name, bytes):
-        raise value_error(
-            document, "not formatted correctly. 'signature_name' key must be a string value."
-        )
+        raise value_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
     return text(name)
 
 
@@ -75,9 +80,7 @@ def member_name(raw: bytes) -> str:
 
 def is_base64(value: Json) -> bool:
     """Whether ``value`` is an object of the form ``{"b64": "..."}`` [5.7.1]."""
-    return (
-        type(value) is tuple and len(value) == 1 and value[0][0] == b"b64" and type(value[0][1]) is bytes
-    )
+    return type(value) is tuple and len(value) == 1 and value[0][0] == b"b64" and type(value[0][1]) is bytes
 
 
 def type_name(value: Json) -> str:

@@ -63,7 +63,7 @@ def to_tensor(name: str, dtype: int, dense: Dense) -> Tensor:
     """The tensor of leaves that ``dtype`` takes.
 
     Raises:
-        ServingError: more dimensions than an array can have [FINDINGS A17].
+        ServingError: more dimensions than an array can have, in the words for more than 254.
     """
     if len(dense.shape) > MAX_RANK:
         raise invalid_argument(f"tensor parsing error: {name}")

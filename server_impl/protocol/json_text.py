@@ -16,7 +16,7 @@ from .json_number import INVALID_VALUE, read_number
 
 #: A JSON value: strings are raw ``bytes``, objects are tuples of (name, value) pairs in their order,
 #: duplicates included.
-Json: TypeAlias = "None | bool | int | float | bytes | list[Json] | tuple[tuple[bytes, Json], ...]"
+Json: TypeAlias = "bool | int | float | bytes | list[Json] | tuple[tuple[bytes, Json], ...] | None"
 
 _EMPTY: Final = "The document is empty."
 _MISS_NAME: Final = "Missing a name for object member."
@@ -64,7 +64,9 @@ def parse(text: bytes) -> Json:
         # A value is expected at pos.
         value: Json
         char = data[pos]
-        if char == 0x5B:  # [
+        if char == 0x22:  # "
+            value, pos = _read_string(data, pos)
+        elif char == 0x5B:  # [
             pos = _skip(data, pos + 1)
             if data[pos] != 0x5D:
                 stack.append((items, name))
@@ -81,18 +83,24 @@ def parse(text: bytes) -> Json:
                 continue
             value = ()
             pos += 1
+        elif char in _WORDS:
+            value, pos = _read_word(data, pos)
         else:
-            value, pos = _read_scalar(data, pos)
+            value, pos = read_number(data, pos)
         # The value is complete: put it into its container, and close what closes.
         while True:
             if not stack:
                 return value
-            pos = _skip(data, pos)
             char = data[pos]
+            if char <= 0x20:  # calls cost more than this
+                pos = _skip(data, pos)
+                char = data[pos]
             if name is None:
                 items.append(value)
                 if char == 0x2C:  # ,
-                    pos = _skip(data, pos + 1)
+                    pos += 1
+                    if data[pos] <= 0x20:
+                        pos = _skip(data, pos)
                     break
                 if char != 0x5D:
                     raise ParseError(_MISS_COMMA_OR_BRACKET, pos)
@@ -129,19 +137,14 @@ def _read_name(data: bytes, pos: int) -> tuple[bytes, int]:
     return name, _skip(data, pos + 1)
 
 
-def _read_scalar(data: bytes, pos: int) -> tuple[bool | int | float | bytes | None, int]:
-    char = data[pos]
-    if char == 0x22:
-        return _read_string(data, pos)
-    if char in _WORDS:
-        word, value = _WORDS[char]
-        end = pos + 1
-        for expected in word[1:]:
-            if data[end] != expected:
-                raise ParseError(INVALID_VALUE, end)
-            end += 1
-        return value, end
-    return read_number(data, pos)
+def _read_word(data: bytes, pos: int) -> tuple[bool | None, int]:
+    word, value = _WORDS[data[pos]]
+    end = pos + 1
+    for expected in word[1:]:
+        if data[end] != expected:
+            raise ParseError(INVALID_VALUE, end)
+        end += 1
+    return value, end
 
 
 def _read_string(data: bytes, pos: int) -> tuple[bytes, int]:

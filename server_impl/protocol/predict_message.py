@@ -17,6 +17,9 @@ from server_impl.tensor import Tensor
 if TYPE_CHECKING:
     from server_impl.servable.servable import Servable
 
+# In bytes: longer ones are not worth keeping, and clients choose them.
+_LONGEST_KEPT_SPEC = 256
+
 
 class PredictRequest(NamedTuple):
     """A request as the inference core wants it; an input that is no valid tensor is None [6.4.7]."""
@@ -52,12 +55,13 @@ def _parse_packed(payload: bytes) -> PredictRequest | None:
     size = 0
     if message.HasField("model_spec"):
         encoded = message.model_spec.SerializeToString()
-        spec = _decoded_spec(encoded)
+        spec = _decoded_spec(encoded) if len(encoded) <= _LONGEST_KEPT_SPEC else read_spec(message.model_spec)
         size += _field_size(len(encoded))
     inputs: dict[str, Tensor | None] = {}
     for alias, tensor in message.inputs.items():
         quick = tensor_proto.read_packed(tensor)
-        if quick is None:
+        # An empty key may be left out, so the size of its entry says nothing.
+        if quick is None or not alias:
             return None
         inputs[alias], tensor_size = quick
         size += _field_size(_field_size(len(alias.encode())) + _field_size(tensor_size))
@@ -77,7 +81,7 @@ def _decoded_spec(encoded: bytes) -> ModelSpec:
     return read_spec(wire.ModelSpec.FromString(encoded))
 
 
-def read_spec(message: wire.ModelSpec) -> ModelSpec:
+def read_spec(message: wire.ModelSpec | packed.ModelSpec) -> ModelSpec:
     """The spec as a value; an empty ``version`` message means version 0 [6.3.1]."""
     match message.WhichOneof("version_choice"):
         case "version":

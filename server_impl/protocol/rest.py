@@ -45,15 +45,16 @@ _JSON: Fields = ((b"Content-Type", b"application/json"),)
 _TEXT: Fields = ((b"Content-Type", b"text/plain"),)
 
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class _Call(Protocol[R]):
+class _Call(Protocol[R_co]):
     """A checked request of any kind, as ``inference`` prepares it."""
 
     @property
     def inline(self) -> bool: ...
 
-    def run(self, timeout_ms: int | None = None) -> R: ...
+    def run(self, timeout_ms: int | None = None) -> R_co: ...
 
 
 class RestApp:

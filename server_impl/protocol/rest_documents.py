@@ -9,49 +9,50 @@ import base64
 import math
 import re
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from server_impl.errors import Code
+from harness.wire import messages as wire
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from server_impl.errors import Code
     from server_impl.lifecycle.monitor import VersionStatus
+    from server_impl.lifecycle.states import State
     from server_impl.servable.servable import Servable
 
 
-def status_document(versions: Sequence[VersionStatus]) -> bytes:
+def status_document(versions: Iterable[VersionStatus]) -> bytes:
     """The states of ``versions``, in their order [4.7.1, 4.7.2]. ``versions`` is not empty."""
-    entries = [
-        {
-            "version": _quoted(str(version)),
-            "state": _quoted(state.name),
-            "status": _block(
-                {
-                    "error_code": _quoted((error.code if error else Code.OK).name),
-                    "error_message": _quoted(error.message if error else ""),
-                },
-                "{}",
-                3,
-            ),
-        }
-        for version, state, error in versions
-    ]
-    listed = _block([_block(entry, "{}", 2) for entry in entries], "[]", 1)
-    return _encoded(_block({"model_version_status": listed}, "{}", 0) + "\n")
+    # Whoever waits for a model asks again and again, and mostly gets the same answer. The cache is not
+    # given the errors themselves, which hold on to the frames that they came through.
+    return _status_document(
+        tuple((version, state, error and (error.code, error.message)) for version, state, error in versions)
+    )
+
+
+@lru_cache(maxsize=256)
+def _status_document(versions: tuple[tuple[int, State, tuple[Code, str] | None], ...]) -> bytes:
+    response = wire.GetModelStatusResponse()
+    for version, state, error in versions:
+        entry = response.model_version_status.add(version=version, state=int(state))
+        entry.status.SetInParent()
+        if error is not None:
+            entry.status.error_code = error[0]  # type: ignore[assignment]  # numbered alike
+            entry.status.error_message = _decoded(error[1])
+    return message_json(response).encode() + b"\n"
 
 
 def metadata_document(servable: Servable) -> bytes:
     """Name, version and signatures of ``servable``, put together by hand as in the original [4.7.4]."""
-    spec = {"name": servable.name, "version": str(servable.version), "signature_name": ""}
+    spec = {"name": _decoded(servable.name), "version": str(servable.version), "signature_name": ""}
     model_spec = _block({key: _quoted(value) for key, value in spec.items()}, "{}", 0)
     signatures = message_json(servable.signature_def_map)
-    return _encoded(
-        f'{{\n"model_spec":{model_spec}\n,\n"metadata": {{"signature_def": {signatures}\n}}\n}}\n'
-    )
+    return f'{{\n"model_spec":{model_spec}\n,\n"metadata": {{"signature_def": {signatures}\n}}\n}}\n'.encode()
 
 
 def message_json(message: Message, depth: int = 0) -> str:
@@ -146,6 +147,6 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
 
 
-def _encoded(text: str) -> bytes:
-    """Bytes that are not UTF-8 become replacement characters."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode("utf-8")
+def _decoded(text: str) -> str:
+    """``text`` with replacement characters for its surrogate escapes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

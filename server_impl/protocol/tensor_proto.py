@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from harness.wire import messages as wire
 from harness.wire import packed
@@ -25,6 +26,10 @@ _MAX_ELEMENTS = 2**63 - 1
 # A message has less than 2 GiB, so no tensor that was sent in full is larger. One that would only grow
 # beyond by repeating its last value is refused before memory is spent on it.
 _MAX_FILLED_BYTES = 2**31
+# In bytes: longer ones are not worth keeping, and clients choose them.
+_LONGEST_KEPT_SHAPE = 128
+# Up to so many, protobuf is quicker than numpy at writing varints. At reading them it always is.
+_FEW_NUMBERS = 1024
 
 
 class _Encoding(Enum):
@@ -91,49 +96,51 @@ def read_packed(message: packed.Tensor) -> tuple[Tensor, int] | None:
     came: if they differ there was more (numbers sent unpacked, values in other fields, unknown fields),
     and only the exact way is right. Arrays may be read-only views of ``bytes``.
     """
-    layout = _LAYOUTS.get(message.dtype)
+    dtype = message.dtype
+    layout = _LAYOUTS.get(dtype)
     if layout is None:
         return None
-    shape = [dim.size for dim in message.tensor_shape.dim]
-    count = 1
-    shape_size = 0
-    for dim in shape:
-        if dim <= 0:
-            return None
-        count *= dim
-        shape_size += 3 + varint.size(dim)
-    if len(shape) > MAX_RANK:
+    encoded_shape = message.tensor_shape.SerializeToString()
+    if len(encoded_shape) > _LONGEST_KEPT_SHAPE:
+        return None
+    shape, count = _decoded_shape(encoded_shape)
+    if count == 0:
         return None
     size = 2
-    if shape_size or message.HasField("tensor_shape"):
-        size += _delimited_size(shape_size)
+    if encoded_shape or message.HasField("tensor_shape"):
+        size += _field_size(len(encoded_shape))
     array: np.ndarray[Any, Any] | None
     if layout.encoding is _Encoding.STRINGS:
         strings = message.string_val
         if len(strings) != count:
             return None
         array = _strings(strings)
-        size += sum([_delimited_size(len(string)) for string in strings])
+        size += sum([_field_size(len(string)) for string in strings])
+    elif content := message.tensor_content:
+        array = _from_memory(layout.dtype, content, count)
+        size += _field_size(len(content))
+    elif layout.encoding is _Encoding.BYTES:
+        return None
     else:
-        chunk = message.tensor_content
-        if chunk:
-            array = _from_memory(layout.dtype, chunk, count)
-        else:
-            if layout.encoding is _Encoding.BYTES:
-                return None
-            chunks = getattr(message, layout.field)
-            if len(chunks) != 1:
-                return None
-            chunk = chunks[0]
-            array = _from_chunk(layout, chunk, count)
-            size += len(layout.tag) - 1
-        size += _delimited_size(len(chunk))
+        chunks = getattr(message, layout.field)
+        if len(chunks) != 1:
+            return None
+        chunk = chunks[0]
+        array = _from_chunk(layout, chunk, count)
+        size += _field_size(len(chunk)) + len(layout.tag) - 1
     if array is None:
         return None
-    return Tensor(message.dtype, array if len(shape) == 1 else array.reshape(shape)), size
+    return Tensor(dtype, array if len(shape) == 1 else array.reshape(shape)), size
 
 
-def _delimited_size(length: int) -> int:
+@lru_cache(maxsize=1024)
+def _decoded_shape(encoded: bytes) -> tuple[tuple[int, ...], int]:
+    """The dimensions in a TensorShapeProto, and how many elements they make: 0 also if that is no number."""
+    shape = tuple(dim.size for dim in wire.TensorShapeProto.FromString(encoded).dim)
+    return shape, _element_count(shape) or 0
+
+
+def _field_size(length: int) -> int:
     return 1 + varint.size(length) + length
 
 
@@ -148,20 +155,20 @@ def _from_memory(dtype: np.dtype[Any], content: bytes, count: int) -> np.ndarray
 def _from_chunk(layout: _Layout, chunk: bytes, count: int) -> np.ndarray[Any, Any] | None:
     if layout.encoding is _Encoding.FIXED:
         return _from_memory(layout.dtype, chunk, count)
-    # Every varint ends with the one byte that is below 0x80, so this is cheap to know beforehand.
-    if len(chunk) < count:
+    try:
+        message = wire.TensorProto.FromString(layout.tag + varint.encode(len(chunk)) + chunk)
+    except DecodeError:
         return None
-    numbers = varint.decode_array(chunk)
-    if numbers is None or len(numbers) != count:
-        return None
-    return _narrowed(layout, numbers)
+    numbers = getattr(message, layout.field)
+    return _narrowed(layout, numbers) if len(numbers) == count else None
 
 
-def _narrowed(layout: _Layout, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _narrowed(layout: _Layout, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
     """The numbers of a field as elements of a dtype: surplus high bits are cut off, as in C++."""
+    wide = np.array(numbers, np.uint64 if layout.field == "uint64_val" else np.int64)
     if layout.encoding is _Encoding.BITS:
-        return numbers.astype(np.uint16).view(layout.dtype)
-    return numbers.astype(layout.dtype)
+        return wide.astype(np.uint16).view(layout.dtype)
+    return wide.astype(layout.dtype, copy=False)
 
 
 def _strings(values: Iterable[bytes]) -> np.ndarray[Any, Any]:
@@ -227,8 +234,7 @@ def _values(message: wire.TensorProto, layout: _Layout, count: int) -> np.ndarra
         case _Encoding.FIXED:
             return np.array(values[:count], layout.dtype)
         case _:
-            numbers = np.array(values[:count], np.uint64 if layout.dtype == np.uint64 else np.int64)
-            return _narrowed(layout, numbers)
+            return _narrowed(layout, values[:count])
 
 
 def _filled(values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any] | None:
@@ -297,10 +303,14 @@ def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | m
         body = b"".join([varint.encode(len(string)) for string in strings] + strings)
     elif as_content or layout.encoding in (_Encoding.FIXED, _Encoding.BYTES):
         body = _memory(array)
-    elif layout.encoding is _Encoding.BITS:
-        body = varint.encode_array(array.reshape(-1).view(np.uint16))
     else:
-        body = varint.encode_array(array)
+        numbers = array.reshape(-1)
+        if layout.encoding is _Encoding.BITS:
+            numbers = numbers.view(np.uint16)
+        if len(numbers) <= _FEW_NUMBERS:
+            fields: dict[str, Any] = {layout.field: numbers.tolist()}
+            return head, wire.TensorProto(**fields).SerializeToString()
+        body = varint.encode_array(numbers)
     return head + (_CONTENT_TAG if as_content else layout.tag) + varint.encode(len(body)), body
 
 

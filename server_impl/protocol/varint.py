@@ -1,4 +1,4 @@
-"""Protobuf's variable-length integers, one at a time and whole arrays at once."""
+"""Writing protobuf's variable-length integers, one at a time and whole arrays at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-#: A varint of more bytes is malformed.
-_LONGEST = 10
 _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 #: The smallest numbers that need 2, 3 ... 10 bytes.
 _THRESHOLDS = [np.uint64(1 << shift) for shift in range(7, 70, 7)]
@@ -32,11 +30,11 @@ def size(value: int) -> int:
 
 def encode_array(values: np.ndarray[Any, Any]) -> bytes:
     """The elements of an integer array one after the other, negative ones as 64 bits whatever the dtype."""
+    if not values.size:
+        return b""
     numbers = values.reshape(-1)
     if numbers.dtype != np.uint64:
         numbers = numbers.astype(np.int64, copy=False).view(np.uint64)
-    if not len(numbers):
-        return b""
     highest = int(numbers.max())
     if highest < 0x80:
         return numbers.astype(np.uint8).tobytes()
@@ -52,26 +50,3 @@ def encode_array(values: np.ndarray[Any, Any]) -> bytes:
         septet[lengths[chosen] > index + 1] |= 0x80
         encoded[starts[chosen] + index] = septet
     return encoded.tobytes()
-
-
-def decode_array(encoded: bytes) -> np.ndarray[Any, Any] | None:
-    """All numbers in ``encoded`` as uint64; None if it is not a sequence of well-formed varints."""
-    octets = np.frombuffer(encoded, np.uint8)
-    last = octets < 0x80
-    if last.all():
-        return octets.astype(np.uint64)
-    if not last[-1]:
-        return None
-    ends = np.flatnonzero(last)
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    lengths = ends - starts + 1
-    longest = int(lengths.max())
-    # The tenth byte holds the 64th bit alone.
-    if longest > _LONGEST or (longest == _LONGEST and (octets[ends[lengths == _LONGEST]] > 1).any()):
-        return None
-    numbers = (octets[starts] & 0x7F).astype(np.uint64)
-    for index in range(1, longest):
-        chosen = lengths > index
-        septet = (octets[starts[chosen] + index] & 0x7F).astype(np.uint64)
-        numbers[chosen] |= septet << np.uint64(7 * index)
-    return numbers

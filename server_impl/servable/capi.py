@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from harness.wire import messages as wire
-from server_impl.errors import Code, ServingError
-from server_impl.tensor import NUMPY_DTYPE, Tensor
+from server_impl.errors import Code, ServingError, unimplemented
+from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor
 
 #: Tensors up to this many bytes are copied in and out: sharing the memory takes a call back into
 #: Python at the end of its life, which costs more.
@@ -111,8 +111,9 @@ _session_run = _function(
 _close_session = _function(_RELEASE_GIL, "TF_CloseSession", None, c_void_p, c_void_p)
 _delete_session = _function(_RELEASE_GIL, "TF_DeleteSession", None, c_void_p, c_void_p)
 
-#: Bytes of one ``TF_TString`` in a string tensor, and the bits of its first byte that tell its kind: 0 is short.
+#: Bytes of one ``TF_TString`` in a string tensor.
 _STRING_BYTES = 24
+#: The bits of its first byte that tell of which kind it is; 0 is a short string.
 _STRING_KIND = 3
 
 
@@ -143,7 +144,6 @@ def _buffer_of(message: bytes) -> _Buffer:
 #: Arrays whose memory TensorFlow is using, by the number that its tensor carries.
 _lent: dict[int, np.ndarray[Any, Any]] = {}
 _loans = itertools.count(1)
-
 
 # TensorFlow calls this, on any of its threads, when it has no use for the memory any more.
 _give_back = _TensorDeallocator(lambda _data, _length, loan: _lent.pop(loan))
@@ -332,11 +332,13 @@ class LoadedSession:
     def prepare(self, feeds: Sequence[tuple[str, int]], fetches: Sequence[tuple[str, int]]) -> PreparedRun:
         """A run with these feeds and fetches, each an operation's name and the index of its output.
 
-        Raises ServingError with the text of TensorFlow if the graph has no such operation.
+        Raises ServingError, with TensorFlow's text if the graph has no such operation, and UNIMPLEMENTED
+        for a fetch that has no elements, such as a resource.
         """
         fed = [self._output(*feed) for feed in feeds]
         fetched = [self._output(*fetch) for fetch in fetches]
-        return PreparedRun(self._native, fed, fetched, [self._dtype(output) for output in fetched])
+        dtypes = [self._dtype(output, *fetch) for output, fetch in zip(fetched, fetches, strict=True)]
+        return PreparedRun(self._native, fed, fetched, dtypes)
 
     def _output(self, name: str, index: int) -> _Output:
         operation = _operation_by_name(self._graph, name.encode("utf-8", "surrogateescape"))
@@ -348,11 +350,16 @@ class LoadedSession:
             )
         return _Output(operation, index)
 
-    def _dtype(self, output: _Output) -> int:
-        if not 0 <= output.index < _operation_num_outputs(output.operation):
-            return int(wire.DT_INVALID)  # running will say which output is missing
+    def _dtype(self, output: _Output, name: str, index: int) -> int:
+        if not 0 <= index < _operation_num_outputs(output.operation):
+            return int(wire.DT_INVALID)  # running will say that this output is missing
         dtype: int = _operation_output_type(output)
-        return dtype - _REFERENCE if dtype > _REFERENCE else dtype
+        dtype = dtype - _REFERENCE if dtype > _REFERENCE else dtype
+        if dtype not in NUMPY_DTYPE:
+            raise unimplemented(
+                f"Tensor {name}:{index} is of type {DTYPE_NAME.get(dtype, dtype)}, which is not served"
+            )
+        return dtype
 
     def close(self) -> None:
         """Frees the session and its graph. Every run must have returned."""

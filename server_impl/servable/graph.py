@@ -9,9 +9,9 @@ from harness.wire import messages as wire
 
 # Loops, calls into Python, and ops that wait: for queues, input pipelines, files or other processes.
 _WAITING_OP = re.compile(
-    r"While|^For$|^(Ref)?(Enter|NextIteration)$|PyFunc|Queue|Barrier|Stage|Stack|Iterator|Dataset|Recv"
-    r"|Collective|^(Un)?Batch(Function)?$|RemoteCall|Mutex|ReadFile|WriteFile|Reader|MatchingFiles"
-    r"|TakeGradient|Rpc"
+    r"While|^For$|^(Ref)?(Enter|NextIteration)$|PyFunc|Queue|Barrier|[Ss]tage|Iterator|Dataset|Recv"
+    r"|Collective|^(Batch|Unbatch|BatchFunction)$|RemoteCall|Mutex|ReadFile|WriteFile|Reader"
+    r"|MatchingFiles|TakeGradient|Rpc"
 )
 
 

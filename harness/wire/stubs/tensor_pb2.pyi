@@ -190,6 +190,65 @@ class TensorShapeProto(_message.Message):
 Global___TensorShapeProto: _TypeAlias = TensorShapeProto  # noqa: Y015
 
 @_typing.final
+class ResourceHandleProto(_message.Message):
+    """Resources and variants cannot be served; they are here because metadata list every field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    HASH_CODE_FIELD_NUMBER: _builtins.int
+    MAYBE_TYPE_NAME_FIELD_NUMBER: _builtins.int
+    device: _builtins.str
+    container: _builtins.str
+    name: _builtins.str
+    hash_code: _builtins.int
+    maybe_type_name: _builtins.str
+    def __init__(
+        self,
+        *,
+        device: _builtins.str = ...,
+        container: _builtins.str = ...,
+        name: _builtins.str = ...,
+        hash_code: _builtins.int = ...,
+        maybe_type_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "device", b"device", "hash_code", b"hash_code", "maybe_type_name", b"maybe_type_name", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceHandleProto: _TypeAlias = ResourceHandleProto  # noqa: Y015
+
+@_typing.final
+class VariantTensorDataProto(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_NAME_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    TENSORS_FIELD_NUMBER: _builtins.int
+    type_name: _builtins.str
+    metadata: _builtins.bytes
+    @_builtins.property
+    def tensors(self) -> _containers.RepeatedCompositeFieldContainer[Global___TensorProto]: ...
+    def __init__(
+        self,
+        *,
+        type_name: _builtins.str = ...,
+        metadata: _builtins.bytes = ...,
+        tensors: _abc.Iterable[Global___TensorProto] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "tensors", b"tensors", "type_name", b"type_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VariantTensorDataProto: _TypeAlias = VariantTensorDataProto  # noqa: Y015
+
+@_typing.final
 class TensorProto(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -206,6 +265,8 @@ class TensorProto(_message.Message):
     BOOL_VAL_FIELD_NUMBER: _builtins.int
     DCOMPLEX_VAL_FIELD_NUMBER: _builtins.int
     HALF_VAL_FIELD_NUMBER: _builtins.int
+    RESOURCE_HANDLE_VAL_FIELD_NUMBER: _builtins.int
+    VARIANT_VAL_FIELD_NUMBER: _builtins.int
     UINT32_VAL_FIELD_NUMBER: _builtins.int
     UINT64_VAL_FIELD_NUMBER: _builtins.int
     FLOAT8_VAL_FIELD_NUMBER: _builtins.int
@@ -234,6 +295,10 @@ class TensorProto(_message.Message):
     @_builtins.property
     def half_val(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
+    def resource_handle_val(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceHandleProto]: ...
+    @_builtins.property
+    def variant_val(self) -> _containers.RepeatedCompositeFieldContainer[Global___VariantTensorDataProto]: ...
+    @_builtins.property
     def uint32_val(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def uint64_val(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
@@ -253,13 +318,15 @@ class TensorProto(_message.Message):
         bool_val: _abc.Iterable[_builtins.bool] | None = ...,
         dcomplex_val: _abc.Iterable[_builtins.float] | None = ...,
         half_val: _abc.Iterable[_builtins.int] | None = ...,
+        resource_handle_val: _abc.Iterable[Global___ResourceHandleProto] | None = ...,
+        variant_val: _abc.Iterable[Global___VariantTensorDataProto] | None = ...,
         uint32_val: _abc.Iterable[_builtins.int] | None = ...,
         uint64_val: _abc.Iterable[_builtins.int] | None = ...,
         float8_val: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tensor_shape", b"tensor_shape"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool_val", b"bool_val", "dcomplex_val", b"dcomplex_val", "double_val", b"double_val", "dtype", b"dtype", "float8_val", b"float8_val", "float_val", b"float_val", "half_val", b"half_val", "int64_val", b"int64_val", "int_val", b"int_val", "scomplex_val", b"scomplex_val", "string_val", b"string_val", "tensor_content", b"tensor_content", "tensor_shape", b"tensor_shape", "uint32_val", b"uint32_val", "uint64_val", b"uint64_val", "version_number", b"version_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool_val", b"bool_val", "dcomplex_val", b"dcomplex_val", "double_val", b"double_val", "dtype", b"dtype", "float8_val", b"float8_val", "float_val", b"float_val", "half_val", b"half_val", "int64_val", b"int64_val", "int_val", b"int_val", "resource_handle_val", b"resource_handle_val", "scomplex_val", b"scomplex_val", "string_val", b"string_val", "tensor_content", b"tensor_content", "tensor_shape", b"tensor_shape", "uint32_val", b"uint32_val", "uint64_val", b"uint64_val", "variant_val", b"variant_val", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,13 +15,14 @@ from server_impl.lifecycle.retry import RetryPolicy
 from server_impl.lifecycle.snapshot import Serving
 from tests.server_impl.lifecycle.waiting import DEADLINE_S, Loads, await_
 
+NO_RETRY = RetryPolicy(0)
 BROKEN = ServingError(Code.DATA_LOSS, "broken")
 
 
 class Rig:
-    """A manager whose rounds and loads the test controls."""
+    """A manager whose rounds and loads, and with ``wake`` also the pauses between attempts, the test ends."""
 
-    def __init__(self, *, load_threads: int = 4, unload_threads: int = 1, retries: int = 0) -> None:
+    def __init__(self, *, load_threads: int = 4, retry: RetryPolicy = NO_RETRY, wake: bool = False) -> None:
         self.loads = Loads()
         self.serving: Serving[str] = Serving()
         self.monitor = Monitor()
@@ -34,12 +35,17 @@ class Rig:
             self.loads,
             self.serving,
             bus,
-            retry=RetryPolicy(retries, 1),
+            retry=retry,
             num_load_threads=load_threads,
-            num_unload_threads=unload_threads,
+            num_unload_threads=1,
             stop=self.stop,
-            sleep=self._sleep if retries else None,
+            sleep=self._sleep if wake else None,
         )
+
+    def close(self) -> None:
+        self.stop.set()
+        self.loads.end_all()
+        self.manager.stop()
 
     def _sleep(self, seconds: float) -> bool:
         self.sleeping.release()
@@ -74,7 +80,7 @@ class Rig:
 def rig() -> Iterator[Rig]:
     made = Rig()
     yield made
-    made.manager.stop()
+    made.close()
 
 
 def test_loads_go_on_side_by_side_as_far_as_there_are_threads() -> None:
@@ -87,7 +93,7 @@ def test_loads_go_on_side_by_side_as_far_as_there_are_threads() -> None:
     assert rig.loads.none_begun()
     second.end()
     assert rig.loads.next().id.version == 1
-    rig.manager.stop()
+    rig.close()
 
 
 def test_a_load_that_nobody_wants_any_more_is_cancelled_when_it_succeeds(
@@ -113,7 +119,7 @@ def test_a_load_that_nobody_wants_any_more_is_cancelled_when_it_succeeds(
 
 
 def test_attempts_end_after_the_present_pause_once_nobody_wants_the_version() -> None:
-    rig = Rig(retries=5)
+    rig = Rig(retry=RetryPolicy(5), wake=True)
     rig.aspire("m", 1)
     rig.rounds()
     rig.loads.next().end(BROKEN)
@@ -125,11 +131,11 @@ def test_attempts_end_after_the_present_pause_once_nobody_wants_the_version() ->
     rig.loads.next().end(ServingError(Code.NOT_FOUND, "gone"))
     rig.await_status("1 END [NOT_FOUND: gone]")
     assert rig.loads.none_begun()
-    rig.manager.stop()
+    rig.close()
 
 
 def test_a_newer_version_loads_while_the_broken_one_pauses() -> None:
-    rig = Rig(retries=5)
+    rig = Rig(retry=RetryPolicy(5), wake=True)
     rig.aspire("m", 2)
     rig.rounds()
     rig.loads.next().end(BROKEN)
@@ -141,7 +147,7 @@ def test_a_newer_version_loads_while_the_broken_one_pauses() -> None:
     rig.awake.release()
     rig.loads.next().end(BROKEN)
     rig.await_status("3 AVAILABLE", "2 END [DATA_LOSS: broken]")
-    rig.manager.stop()
+    rig.close()
 
 
 def test_an_unexpected_error_fails_the_load_and_not_the_server(rig: Rig) -> None:
@@ -150,6 +156,19 @@ def test_an_unexpected_error_fails_the_load_and_not_the_server(rig: Rig) -> None
     rig.loads.next().end(KeyError("signature"))
     rig.await_status("1 END [INTERNAL: KeyError: 'signature']")
     rig.serve("m", 2)
+
+
+def test_an_unload_that_fails_unexpectedly_is_over_all_the_same(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.serve("m", 1)
+    rig.loads.unload_error = ZeroDivisionError()
+    rig.aspire("m")
+    rig.rounds()
+    rig.await_status("1 END")
+    assert "Unloading servable {name: m version: 1} failed unexpectedly" in caplog.messages
+    rig.loads.unload_error = None
+    rig.serve("m", 1)
 
 
 class TestDraining:
@@ -222,7 +241,7 @@ class TestInitialLoad:
         loads[1].end()
         assert left.wait(DEADLINE_S)
         rig.await_status("2 AVAILABLE", "1 AVAILABLE")
-        rig.manager.stop()
+        rig.close()
 
     def test_after_that_loads_are_inline_again(self) -> None:
         rig = Rig(load_threads=0)
@@ -236,7 +255,7 @@ class TestInitialLoad:
         load.end()
         inline.join(DEADLINE_S)
         assert rig.status() == ["1 AVAILABLE"]
-        rig.manager.stop()
+        rig.close()
 
 
 class TestStop:
@@ -250,8 +269,7 @@ class TestStop:
         assert not answers(rig, "m")
 
     def test_a_pause_between_attempts_ends(self) -> None:
-        rig = Rig()
-        rig.manager._retry = RetryPolicy(5, 3_600_000_000)
+        rig = Rig(retry=RetryPolicy(5, 3_600_000_000))
         rig.aspire("m", 1)
         rig.rounds()
         rig.loads.next().end(BROKEN)

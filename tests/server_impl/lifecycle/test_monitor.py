@@ -45,11 +45,11 @@ def test_versions_are_listed_from_the_highest_down_and_stay() -> None:
         event("m", 3, State.END, BROKEN),
         event("n", 1, State.START),
     )
-    assert seen.versions("m") == [
-        VersionStatus(10, State.LOADING, None),
-        VersionStatus(3, State.END, BROKEN),
-        VersionStatus(2, State.AVAILABLE, None),
-        VersionStatus(1, State.END, None),
+    assert [(s.version, s.state.name, s.error and str(s.error)) for s in seen.versions("m")] == [
+        (10, "LOADING", None),
+        (3, "END", "DATA_LOSS: broken"),
+        (2, "AVAILABLE", None),
+        (1, "END", None),
     ]
     assert seen.versions("x") == []
     assert [v for v in range(12) if seen.is_available("m", v)] == [2]
@@ -74,6 +74,16 @@ def test_versions_are_listed_from_the_highest_down_and_stay() -> None:
 def test_what_decides_for_a_model(events: list[Event], decided: tuple[int, State] | None) -> None:
     decisions = decide(monitor(*events), "m")
     assert (decisions and [(s.version, s.state) for s in decisions.values()]) == (decided and [decided])
+
+
+def test_an_error_is_kept_without_the_frames_it_came_from() -> None:
+    try:
+        raise ServingError(Code.DATA_LOSS, "broken")
+    except ServingError as error:
+        seen = monitor(event("m", 1, State.END, error))
+    (status,) = seen.versions("m")
+    assert status.error is not None
+    assert status.error.__traceback__ is None
 
 
 def test_the_end_of_the_server_ends_a_wait() -> None:

@@ -44,7 +44,9 @@ class Loads:
 
     def __init__(self) -> None:
         self._begun: queue.Queue[Load] = queue.Queue()
+        self._all: list[Load] = []
         self.unloaded: list[str] = []
+        self.unload_error: BaseException | None = None
 
     def next(self) -> Load:
         """The next load that begins."""
@@ -54,12 +56,18 @@ class Loads:
         """Whether all loads that began were looked at."""
         return self._begun.empty()
 
+    def end_all(self) -> None:
+        """Leave no load waiting, at the end of a test."""
+        for load in self._all:
+            load.end()
+
     def __call__(self, name: str, version: int, path: str, /) -> GatedLoader:
         return GatedLoader(self, ServableId(name, version))
 
     def begin(self, id_: ServableId) -> Load:
         """Called by a loader."""
         load = Load(id_)
+        self._all.append(load)
         self._begun.put(load)
         return load
 
@@ -79,4 +87,6 @@ class GatedLoader:
         return f"{self._id.name}/{self._id.version}"
 
     def unload(self) -> None:
+        if self._loads.unload_error is not None:
+            raise self._loads.unload_error
         self._loads.unloaded.append(f"{self._id.name}/{self._id.version}")

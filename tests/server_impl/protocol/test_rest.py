@@ -5,9 +5,11 @@ import json
 import zlib
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from server_impl.errors import Code, ServingError
+from server_impl.inference.classify import Classifications
 from server_impl.lifecycle.states import ServableId
 from server_impl.metrics import ServingMetrics
 from server_impl.protocol import rest
@@ -246,3 +248,21 @@ def test_leases_are_given_back(make_rest_app: MakeApp, runners: dict) -> None:
     # Returns True once nobody holds the old map; with a lease left it would give up.
     assert app._serving.publish([], lambda: True)
     assert error(answer(app, PREDICT, ROWS)) == (404, "Servable not found for request: Latest(lin)")
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "text"),
+    [
+        ([[b"a", b""]], [[0.5, 1.0]], '[["a", 0.5], ["", 1.0]]'),
+        (None, [[0.5, 1.0]], '[["", 0.5], ["", 1.0]]'),
+        ([[b"a", b"b"]], None, '[["a", 0.0], ["b", 0.0]]'),
+        ([[b"a"], [b"b"]], None, '[["a", 0.0]], [["b", 0.0]]'),
+    ],
+)
+def test_classifications(labels: object, scores: object, text: str) -> None:
+    result = Classifications(
+        len(labels or scores),
+        None if labels is None else np.array(labels, dtype=object),
+        None if scores is None else np.array(scores, dtype=np.float32),
+    )
+    assert rest._classify_body(result).decode() == f'{{\n    "results": [{text}\n    ]\n}}'

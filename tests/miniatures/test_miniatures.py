@@ -1,0 +1,163 @@
+"""The suite's strength: every server that is wrong on purpose fails the checks that it should fail."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from harness.player import contents_needed
+from tests.miniatures import standins
+from tests.miniatures.faults import FAULTS
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ("hot_plug", "multi_model", "version_pinning")
+
+#: Checks that must notice each fault, over both protocols where the fault shows in both.
+NOTICED = {
+    "AnswersFromLatest": (
+        "hot_plug/start/answers-every@1[*]",
+        "multi_model/start/answers-model1@1[*]",
+        "version_pinning/pinned/answers-chosen@1[*]",
+        "version_pinning/label/answers-moving@stable[*]",
+    ),
+    "TellsWrongVersion": (
+        "hot_plug/start/answers-m[grpc]",
+        "multi_model/start/describes-model1[*]",
+        "version_pinning/pinned/answers-every@3[grpc]",
+    ),
+    "OkForErrors": (
+        "hot_plug/add_higher/refuses-m@2[*]",
+        "multi_model/unknown/refuses-nobody[*]",
+        "multi_model/unknown/refuses-status-nobody[*]",
+        "version_pinning/pinned/refuses-nobody@stable[*]",
+    ),
+    "ServerErrorForAll": (
+        "hot_plug/add_higher/refuses-m@2[rest]",
+        "multi_model/unknown/refuses-nobody[rest]",
+        "version_pinning/pinned/refuses-every@4[rest]",
+    ),
+    "NeverUnloads": (
+        "hot_plug/add_higher/shows-m[*]",
+        "hot_plug/add_higher/refuses-m@2[*]",
+        "hot_plug/remove_newest/answers-m[*]",
+        "multi_model/drop_by_reload/refuses-dense[*]",
+        "version_pinning/change_policy/refuses-moving@1[*]",
+    ),
+    "NoHotPlug": (
+        "hot_plug/add_higher/answers-m[*]",
+        "hot_plug/add_higher/shows-m[*]",
+        "hot_plug/add_higher/nogap-m[*]",
+        "hot_plug/all_add/answers-every[*]",
+    ),
+    "MixesModels": (
+        "multi_model/start/answers-model2[*]",
+        "multi_model/test_rows_from_python_text[model2-23490]",
+    ),
+    "ShowsAvailable": (
+        "hot_plug/add_higher/shows-m[*]",
+        "multi_model/drop_by_reload/shows-dense[*]",
+        "version_pinning/change_policy/shows-moving[*]",
+    ),
+    "ForgetsEnd": (
+        "hot_plug/remove_newest/shows-m[*]",
+        "multi_model/drop_by_reload/shows-dense[*]",
+    ),
+    "LowestFirst": (
+        "hot_plug/start/shows-every[*]",
+        "multi_model/start/shows-model1[*]",
+        "version_pinning/policies/shows-chosen[*]",
+    ),
+    "LeavesGap": (
+        "hot_plug/add_higher/nogap-m[*]",
+        "hot_plug/remove_newest/nogap-m[*]",
+    ),
+    "DropsRunning": ("hot_plug/remove_busy/drains-busy@1[*]",),
+    "EndsEarly": ("hot_plug/remove_busy/drains-busy@1[*]",),
+    "NoticesFiles": ("hot_plug/replace_files/answers-m[*]",),
+    "LabelsStay": (
+        "version_pinning/move_label/answers-moving@stable[*]",
+        "version_pinning/move_label/refuses-moving@canary[*]",
+        "version_pinning/move_label/nogap-moving@stable[*]",
+    ),
+    "ReloadAdds": (
+        "multi_model/drop_by_reload/refuses-dense[*]",
+        "multi_model/drop_by_reload/shows-dense[*]",
+    ),
+    "OtherText": (
+        "hot_plug/remove_all/refuses-m[*]",
+        "multi_model/unknown/refuses-nobody[*]",
+        "version_pinning/label/refuses-moving@Stable[*]",
+    ),
+}
+
+
+class Run(NamedTuple):
+    """What a run of the three scenarios found."""
+
+    outcomes: dict[str, str]
+    output: str
+
+
+def play(fault: str, folder: Path) -> Run:
+    """Run the suite against one miniature; a right one gets all the time it needs."""
+    record = folder / f"{fault}.jsonl"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--record={record}"]
+    command += [f"--target=command:{sys.executable} -m tests.miniatures.server {fault}"]
+    command += [] if fault == "Right" else ["--patience=0.5"]
+    command += [f"scenarios/{name}" for name in SCENARIOS]
+    environment = {**os.environ, "TFSERVING_HARNESS_CACHE": str(folder / "cache")}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert record.exists(), done.stdout + done.stderr
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    assert lines[-1]["kind"] == "footer", done.stdout + done.stderr
+    return Run({line["id"]: line["outcome"] for line in lines if line["kind"] == "check"}, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, Future[Run]]]:
+    """The runs that the chosen tests need, several at a time since most of their time is waiting."""
+    folder = tmp_path_factory.mktemp("miniatures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFSERVING_HARNESS_CACHE", str(folder / "cache"))
+        for name in SCENARIOS:
+            scenario = importlib.import_module(f"scenarios.{name}.scenario").SCENARIO
+            standins.write(contents_needed(scenario))
+    chosen = {
+        item.callspec.params["fault"]
+        for item in request.session.items
+        if "runs" in getattr(item, "fixturenames", ())
+    }
+    with ThreadPoolExecutor(4) as pool:
+        yield {fault: pool.submit(play, fault, folder) for fault in FAULTS if fault in chosen}
+
+
+@pytest.mark.parametrize("fault", ["Right"])
+def test_a_right_server_passes(runs: dict[str, Future[Run]], fault: str) -> None:
+    outcomes, output = runs[fault].result()
+    assert set(outcomes.values()) == {"passed"}, output
+    assert {name.partition("/")[0] for name in outcomes} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "Right"])
+def test_a_wrong_server_is_noticed(runs: dict[str, Future[Run]], fault: str) -> None:
+    outcomes, output = runs[fault].result()
+    failed = {name for name, outcome in outcomes.items() if outcome == "failed"}
+    expected = {
+        name.replace("[*]", f"[{protocol}]") for name in NOTICED[fault] for protocol in ("rest", "grpc")
+    }
+    assert expected <= outcomes.keys(), "the table names checks that do not exist"
+    assert expected <= failed, output
+    assert "passed" in outcomes.values(), "one fault must not fail everything"

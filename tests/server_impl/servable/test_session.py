@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from harness.wire import messages as wire
+from server_impl.errors import Code, ServingError
+from server_impl.servable.session import BRIEF_BYTES
+from server_impl.tensor import Tensor
+
+X = "serving_default_x:0"
+Y = ("StatefulPartitionedCall:0",)
+
+
+def floats(*values: float) -> Tensor:
+    return Tensor(wire.DT_FLOAT, np.array(values, np.float32))
+
+
+def names(loaded, signature: str) -> tuple[str, tuple[str]]:
+    found = loaded.signatures[signature]
+    (fed,) = found.inputs.values()
+    (fetched,) = found.outputs.values()
+    return fed.name, (fetched.name,)
+
+
+def run_until_inline(session, feeds, fetches) -> bool:
+    """Whether the session finds, within a second, that such runs are brief."""
+    give_up = time.monotonic() + 1
+    while not session.runs_inline(fetches, 4) and time.monotonic() < give_up:
+        session.run(feeds, fetches)
+    return session.runs_inline(fetches, 4)
+
+
+def test_results_are_right_before_and_after_a_run_is_known_to_be_brief(load):
+    session = load("half_plus_two").session
+    assert not session.runs_inline(Y, 12)
+    for _ in range(100):
+        (result,) = session.run({X: floats(1, 2, 3)}, Y)
+        assert result.array.tolist() == [2.5, 3.0, 3.5]
+    assert run_until_inline(session, {X: floats(1)}, Y)
+
+
+def test_only_small_inputs_are_brief(load):
+    session = load("half_plus_two").session
+    run_until_inline(session, {X: floats(1)}, Y)
+    assert session.runs_inline(Y, BRIEF_BYTES)
+    assert not session.runs_inline(Y, BRIEF_BYTES + 1)
+    big = np.arange(BRIEF_BYTES, dtype=np.float32)
+    assert_array_equal(session.run({X: Tensor(wire.DT_FLOAT, big)}, Y)[0].array, big / 2 + 2)
+
+
+def test_what_may_wait_is_never_brief(load):
+    loaded = load("busy")
+    fed, fetches = names(loaded, "wait")
+    for _ in range(50):
+        loaded.session.run({fed: floats(0)}, fetches)
+    assert not loaded.session.runs_inline(fetches, 4)
+
+
+def test_a_loop_in_one_signature_does_not_slow_another(load):
+    loaded = load("busy")
+    fed, fetches = names(loaded, "quick")
+    assert run_until_inline(loaded.session, {fed: floats(1)}, fetches)
+
+
+def test_time_out_ends_the_run(load):
+    loaded = load("busy")
+    fed, fetches = names(loaded, "wait")
+    loaded.session.run({fed: floats(0)}, fetches)
+    start = time.monotonic()
+    with pytest.raises(ServingError) as caught:
+        loaded.session.run({fed: floats(60_000)}, fetches, timeout_ms=50)
+    assert time.monotonic() - start < 30
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    assert caught.value.message == "Timed out waiting for notification"
+
+
+@pytest.mark.parametrize("timeout_ms", [None, 0, 60_000])
+def test_runs_within_their_time(load, timeout_ms):
+    loaded = load("busy")
+    fed, fetches = names(loaded, "wait")
+    assert loaded.session.run({fed: floats(5)}, fetches, timeout_ms=timeout_ms)[0].array.tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("feeds", "fetches", "code", "text"),
+    [
+        ({X: floats(1)}, ["NoOp"], Code.OUT_OF_RANGE,
+         "Node 'NoOp' (type: 'NoOp', num of outputs: 0) does not have output 0"),
+        ({X: floats(1)}, ["nowhere:0"], Code.INVALID_ARGUMENT,
+         "Tensor nowhere:0, specified in either feed_devices or fetch_devices was not found in the Graph"),
+        ({"nowhere:0": floats(1)}, [*Y], Code.INVALID_ARGUMENT,
+         "Tensor nowhere:0, specified in either feed_devices or fetch_devices was not found in the Graph"),
+        ({X: floats(1)}, [X], Code.INVALID_ARGUMENT, f"{X} is both fed and fetched."),
+        ({X: floats(1)}, [], Code.INVALID_ARGUMENT, "Must specify at least one target to fetch or execute."),
+    ],
+)  # fmt: skip
+def test_wrong_names(load, feeds, fetches, code, text):
+    session = load("half_plus_two").session
+    for _ in range(2):
+        with pytest.raises(ServingError) as caught:
+            session.run(feeds, fetches)
+        assert (caught.value.code, caught.value.message) == (code, text)
+
+
+@pytest.mark.parametrize(
+    ("signature", "code", "text"),
+    [
+        ("missing", Code.INVALID_ARGUMENT,
+         "Tensor nowhere:0, specified in either feed_devices or fetch_devices was not found in the Graph"),
+        ("index", Code.OUT_OF_RANGE, "Node 'z' (type: 'AddV2', num of outputs: 1) does not have output 7"),
+        ("resource", Code.UNIMPLEMENTED, "Tensor handle:0 is of type resource, which is not served"),
+    ],
+)  # fmt: skip
+def test_signatures_that_cannot_be_run(load, signature, code, text):
+    loaded = load("odd")
+    fed, fetches = names(loaded, signature)
+    with pytest.raises(ServingError) as caught:
+        loaded.session.run({fed: floats(1)}, fetches)
+    assert (caught.value.code, caught.value.message) == (code, text)
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_arithmetic_flushes_denormals_on_whatever_thread(load, inline):
+    session = load("half").session
+    if inline:
+        assert run_until_inline(session, {X: floats(1)}, Y)
+    denormals = np.array([1, 0x000AE398, 0x007FFFFF], np.uint32).view(np.float32)
+    (result,) = session.run({X: Tensor(wire.DT_FLOAT, denormals)}, Y)
+    assert result.array.view(np.uint32).tolist() == [0, 0, 0]
+
+
+def test_flushing_does_not_outlive_a_run(load):
+    session = load("half_plus_two").session
+    run_until_inline(session, {X: floats(1)}, Y)
+    session.run({X: floats(1)}, Y)
+    tiny = np.finfo(np.float64).tiny
+    assert tiny / 2 > 0
+
+
+def test_threads_do_not_mix_up_their_results(load):
+    session = load("half_plus_two").session
+
+    def work(number: int) -> bool:
+        values = np.arange(number, number + 3, dtype=np.float32)
+        return all(
+            (session.run({X: Tensor(wire.DT_FLOAT, values)}, Y)[0].array == values / 2 + 2).all()
+            for _ in range(200)
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
