@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import html, markdown, reading, schema, trend, verdict, writing
+from reports import html, markdown, reading, schema, trend, units, verdict, writing
 from reports.comparison import compare_checks, compare_loads
 from reports.merging import merged
 from reports.reading import RecordError
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecordError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
     return 2
 
 
@@ -102,11 +102,13 @@ def _trend(options: argparse.Namespace) -> int:
         raise RecordError(f"{options.folder}: holds no record (*.jsonl, *.jsonl.gz)")
     for series in found.series:
         newest = series.moments[-1]
-        print(f"{series.name}, {len(series.moments)} runs: {newest.verdict.text}")
+        print(f"{series.name}, {units.plural(len(series.moments), 'run')}: {newest.verdict.text}")
         for change in newest.changes:
             print(f"  {change}")
         for failing in series.failing:
-            print(f"  {failing.check.id} fails since {failing.since[:10]} ({failing.runs} runs)")
+            print(
+                f"  {failing.check.id} fails since {failing.since[:10]} ({units.plural(failing.runs, 'run')})"
+            )
     print(writing.put(options.out or options.folder / "trend.html", html.trend(found)))
     return 0
 

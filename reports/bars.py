@@ -201,7 +201,7 @@ def history(points: Sequence[tuple[str, float]], unit: str) -> Figure | None:
 
     def draw(width: float) -> Markup:
         x = svg.Scale(0, len(points) - 1, 70, width - 16)
-        y = svg.linear([value for _, value in points], 116, 14)
+        y = svg.linear([value for _, value in points], 116, 14, zero=unit != "%")
         plot = svg.Plot(62, 14, width - 8, 116, x, y)
         parts = plot.y_axis("", shown, most=4)
         line = [plot.at(index, value) for index, (_, value) in enumerate(points)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 from reports.conformance import natural
-from reports.record import Check, Outcome, Run
+from reports.record import Check, Level, Outcome, Run
 
 #: How each outcome is told: the element within a test case. Known differences count as skipped.
 _ELEMENTS = {
@@ -37,8 +37,12 @@ def junit(run: Run) -> str:
 def _verdicts(run: Run) -> Iterable[Check]:
     for number, verdict in enumerate(run.verdicts, 1):
         outcome = {True: Outcome.PASSED, False: Outcome.FAILED, None: Outcome.SKIPPED}[verdict.ok]
-        yield Check.of_verdict(
-            f"{run.header.run}/{verdict.name}-{number}", run.header.run, outcome, verdict.text
+        yield Check(
+            id=f"{run.header.run}/{verdict.name}-{number}",
+            chapter=run.header.run,
+            level=Level.MUST,
+            outcome=outcome,
+            rule=verdict.text,
         )
 
 

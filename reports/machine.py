@@ -107,7 +107,9 @@ def _conformance(view: Conformance) -> dict[str, Any]:
 
 def _levels(tallies: dict[Level, Tally]) -> dict[str, dict[str, int]]:
     return {
-        level: {outcome: tallies[level][outcome] for outcome in Outcome if tallies[level][outcome]}
+        level.value: {
+            outcome.value: tallies[level][outcome] for outcome in Outcome if tallies[level][outcome]
+        }
         for level in Level
         if level in tallies
     }

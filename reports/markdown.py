@@ -96,18 +96,21 @@ def _checks(run: Run) -> Iterable[str]:
 
 def _listed(checks: Sequence[Check]) -> Iterable[str]:
     for check in checks[:_MOST]:
-        told = (
-            f": expected {code(_short(check.expected))}, got {code(_short(check.actual))}"
-            if check.actual
-            else ""
-        )
-        if check.actual and not check.expected:
-            told = f": {code(_short(check.actual))}"
-        if check.differs and check.diff and check.diff.cause and not told:
-            told = f": {text(check.diff.cause)}"
-        yield f"- {code(check.id)} ({check.level}, {views.WORDS[check.outcome]}) {text(check.rule)}{told}"
+        outcome = views.WORDS[check.outcome]
+        yield f"- {code(check.id)} ({check.level}, {outcome}) {text(check.rule)}{_told(check)}"
     if len(checks) > _MOST:
         yield f"- and {units.count(len(checks) - _MOST)} more"
+
+
+def _told(check: Check) -> str:
+    """What came instead of what, as the end of a list item."""
+    if check.actual and check.expected:
+        return f" Expected {code(_short(check.expected))}, got {code(_short(check.actual))}."
+    if check.actual:
+        return f" Got {code(_short(check.actual))}."
+    if check.differs and check.diff and check.diff.cause:
+        return f" Difference: {text(check.diff.cause)}."
+    return ""
 
 
 def _load(run: Run) -> Iterable[str]:

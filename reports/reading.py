@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -150,11 +151,22 @@ def _check(path: Path, number: int, value: dict[str, Any]) -> None:
             )
     elif kind == "header":
         raise _at(path, number, "is a second header", "join runs with: python -m reports merge")
-    found = schema.line_problems(value)
+    found = schema.line_problems(value) or _date_problems(value)
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         named = f"{kind}: {found[0]}{more}" if isinstance(kind, str) else f"{found[0]}{more}"
         raise _at(path, number, named, "see: python -m reports schema")
+
+
+def _date_problems(value: dict[str, Any]) -> list[schema.Problem]:
+    """The schema checks the form of dates alone: there is no 31 February."""
+    for name in ("started", "finished"):
+        if value["kind"] in ("header", "footer") and value.get(name):
+            try:
+                datetime.fromisoformat(value[name])
+            except ValueError as error:
+                return [schema.Problem(name, f"is not a date and time: {error}")]
+    return []
 
 
 def _loads(raw: bytes) -> Any:

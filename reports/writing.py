@@ -23,7 +23,7 @@ class Written(NamedTuple):
 
 
 def write_all(record: Path) -> Written:
-    """Reports on one record, written beside it. Raises RecordError when it cannot be read, OSError on writing."""
+    """Reports on one record, written beside it. Raises RecordError when it cannot be read, and OSError."""
     return write_runs([read(record)], record.parent)
 
 

@@ -8,6 +8,8 @@ record, and the clock of the scenario's steps.
 from __future__ import annotations
 
 import atexit
+import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -188,14 +190,14 @@ class Conductor:
 
     def end(self) -> None:
         """The test is being stopped, by a key, a button, or by us: let the last replies come and sum up."""
-        if self.run is not None:
-            run, self.run = self.run, None
-            on_purpose = self._session.settings.rates.length == options.UNTIL_STOPPED
-            run.stop(_GRACE)
-            self._sum_up(run, interrupted=not on_purpose)
-            if self._player is not None and self._player is not gevent.getcurrent():
-                self._player.kill(block=False)
-        self._player = None
+        run = self.run
+        if run is None:
+            return
+        on_purpose = self._session.settings.rates.length == options.UNTIL_STOPPED
+        run.stop(_GRACE)
+        if self._player is not None and self._player is not gevent.getcurrent():
+            self._player.kill()
+        self._sum_up(run, interrupted=not on_purpose)
 
     def close(self) -> None:
         """Stop the server."""
@@ -232,15 +234,18 @@ class Conductor:
         self._environment.process_exit_code = int(ExitCode.INVALID)
         try:
             run.play()
-            self.run = None
             self._sum_up(run, interrupted=False)
-        finally:
-            self._player = None
-            self._leave()
+        except gevent.GreenletExit:
+            return  # stopped from outside, where the rest is being done
+        except BaseException:
+            gevent.spawn(self._leave)
+            raise
+        self._leave()
 
     def _sum_up(self, run: Run, *, interrupted: bool) -> None:
         code = run.finish(interrupted=interrupted)
         self._environment.process_exit_code = int(code)
+        self.run = self._player = None
 
     def _leave(self) -> None:
         """End the test; without a web UI, end Locust."""
@@ -280,6 +285,8 @@ def _end_children() -> None:
 
 def _init(environment: Any, runner: Runner, **_: Any) -> None:
     """Locust has begun in this process."""
+    # Python's own Ctrl-C breaks into whatever runs just then; at SIGTERM Locust shuts down in order.
+    gevent.signal_handler(signal.SIGINT, os.kill, os.getpid(), signal.SIGTERM)
     if not isinstance(runner, MasterRunner):
         environment.generator = make_generator(environment, runner)
     if isinstance(runner, WorkerRunner):

@@ -30,7 +30,9 @@ class Results:
         self.lag = histograms.new()
         #: Each worker's use of one core, 1 = all of it.
         self.cpu: dict[str, float] = {}
+        #: How long the phase took, as far as that is known.
         self.seconds = phase.length
+        self._lengths: list[float] = []
         self._tallies: dict[tuple[int, Endpoint], Tally] = {}
         self._written = -1
         self._silences: dict[str, list[list[tuple[float, float]]]] = {}
@@ -58,7 +60,8 @@ class Results:
     def add_done(self, message: Mapping[str, Any]) -> None:
         """Take what a worker says at its end."""
         self.cpu[message["worker"]] = message["cpu"]
-        self.seconds = max(self.seconds, message["length"])
+        self._lengths.append(message["length"])
+        self.seconds = max(self._lengths)
         self.lag.add(histograms.decode(message["lag_us"]))
         for model, version, *times in message["seen"]:
             seen = Seen(*times)

@@ -34,6 +34,8 @@ _SETTLE = 0.5
 _NOTICE = 1.5
 #: Seconds that workers get to calibrate, beyond what the measurement takes.
 _CALIBRATION_DEADLINE = 30.0
+#: The part of the first rate below which a peak search gives up.
+_HALVINGS = 64
 #: Seconds between two looks at the server's own counters.
 _METRICS_EVERY = 5.0
 
@@ -314,7 +316,8 @@ class Run:
 
         highest = math.inf if self._ceiling is None else calibration.SAFE * self._ceiling
         start = min(self._settings.rates.rate(0) or 100.0, highest)
-        found = peak.find(attempt, share=share, start=start, highest=highest)
+        lowest = max(1.0, start / _HALVINGS)
+        found = peak.find(attempt, share=share, start=start, lowest=lowest, highest=highest)
         self.verdicts.append(judging.peak_verdict(found, latency.text))
 
     # ------------------------------------------------------------------ the record

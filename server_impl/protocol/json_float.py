@@ -30,6 +30,8 @@ def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
 
 
 def _format_single(value: float) -> bytes:
+    if value.is_integer() and -1e6 < value < 1e6:
+        return b"%.1f" % value
     text = b"%.6g" % value
     parsed = float(text)
     if parsed != value and _unpack(_pack(parsed))[0] != value:
@@ -38,6 +40,8 @@ def _format_single(value: float) -> bytes:
 
 
 def _format_double(value: float) -> bytes:
+    if value.is_integer() and -1e6 < value < 1e6:
+        return b"%.1f" % value
     text = b"%.6g" % value
     if float(text) != value:
         text = b"%.17g" % value

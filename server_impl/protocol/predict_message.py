@@ -17,9 +17,6 @@ from server_impl.tensor import Tensor
 if TYPE_CHECKING:
     from server_impl.servable.servable import Servable
 
-# In bytes: longer ones are not worth keeping, and clients choose them.
-_LONGEST_KEPT_SPEC = 256
-
 
 class PredictRequest(NamedTuple):
     """A request as the inference core wants it; an input that is no valid tensor is None [6.4.7]."""
@@ -37,51 +34,18 @@ class PredictRequest(NamedTuple):
 
 
 def parse(payload: bytes) -> PredictRequest:
-    """A serialised PredictRequest. Raises protobuf's ``DecodeError`` if it is none."""
-    return _parse_packed(payload) or from_message(wire.PredictRequest.FromString(payload))
+    """Take a serialised PredictRequest apart. Raises protobuf's ``DecodeError`` if it is none."""
+    return from_message(wire.PredictRequest.FromString(payload))
 
 
 def from_message(message: wire.PredictRequest) -> PredictRequest:
-    """The same from a message that was parsed in full, by the exact rules."""
+    """Take a message apart."""
     spec = read_spec(message.model_spec) if message.HasField("model_spec") else None
     inputs = {alias: tensor_proto.read(tensor) for alias, tensor in message.inputs.items()}
     return PredictRequest(spec, inputs, message.output_filter)
 
 
-def _parse_packed(payload: bytes) -> PredictRequest | None:
-    """The request if all of its tensors can be read the quick way and it holds nothing else."""
-    message = packed.PredictRequest.FromString(payload)
-    spec = None
-    size = 0
-    if message.HasField("model_spec"):
-        encoded = message.model_spec.SerializeToString()
-        spec = _decoded_spec(encoded) if len(encoded) <= _LONGEST_KEPT_SPEC else read_spec(message.model_spec)
-        size += _field_size(len(encoded))
-    inputs: dict[str, Tensor | None] = {}
-    for alias, tensor in message.inputs.items():
-        quick = tensor_proto.read_packed(tensor)
-        # An empty key may be left out, so the size of its entry says nothing.
-        if quick is None or not alias:
-            return None
-        inputs[alias], tensor_size = quick
-        size += _field_size(_field_size(len(alias.encode())) + _field_size(tensor_size))
-    output_filter = message.output_filter
-    if output_filter:
-        size += sum([_field_size(len(alias.encode())) for alias in output_filter])
-    # What was read makes up the whole request: nothing in it was overlooked.
-    return PredictRequest(spec, inputs, output_filter) if size == len(payload) else None
-
-
-def _field_size(length: int) -> int:
-    return 1 + varint.size(length) + length
-
-
-@lru_cache(maxsize=1024)
-def _decoded_spec(encoded: bytes) -> ModelSpec:
-    return read_spec(wire.ModelSpec.FromString(encoded))
-
-
-def read_spec(message: wire.ModelSpec | packed.ModelSpec) -> ModelSpec:
+def read_spec(message: wire.ModelSpec) -> ModelSpec:
     """The spec as a value; an empty ``version`` message means version 0 [6.3.1]."""
     match message.WhichOneof("version_choice"):
         case "version":

@@ -1,9 +1,4 @@
-"""TensorProto to :class:`~server_impl.tensor.Tensor` and back, by TensorFlow's rules [6.4.7, 6.4.9].
-
-Reading has two ways. The exact one takes any message. The quick one takes what clients usually send from
-a view of the message that keeps packed numbers as bytes; when in doubt it declines, and it never gives
-another answer than the exact one.
-"""
+"""TensorProto to :class:`~server_impl.tensor.Tensor` and back, by TensorFlow's rules [6.4.7, 6.4.9]."""
 
 from __future__ import annotations
 
@@ -13,10 +8,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from harness.wire import messages as wire
-from harness.wire import packed
 from server_impl.protocol import varint
 from server_impl.tensor import NUMPY_DTYPE, Tensor
 
@@ -26,9 +19,7 @@ _MAX_ELEMENTS = 2**63 - 1
 # A message has less than 2 GiB, so no tensor that was sent in full is larger. One that would only grow
 # beyond by repeating its last value is refused before memory is spent on it.
 _MAX_FILLED_BYTES = 2**31
-# In bytes: longer ones are not worth keeping, and clients choose them.
-_LONGEST_KEPT_SHAPE = 128
-# Up to so many, protobuf is quicker than numpy at writing varints. At reading them it always is.
+# Up to so many, protobuf is quicker than numpy at writing varints.
 _FEW_NUMBERS = 1024
 
 
@@ -86,122 +77,32 @@ _LAYOUTS = _layouts()
 _CONTENT_TAG = _tag(wire.TensorProto.TENSOR_CONTENT_FIELD_NUMBER)
 
 
-# Reading: the quick way.
-
-
-def read_packed(message: packed.Tensor) -> tuple[Tensor, int] | None:
-    """The tensor, and the size in bytes of a message that says just this and nothing else.
-
-    None if only the exact way can tell. A caller must compare the size with that of the message as it
-    came: if they differ there was more (numbers sent unpacked, values in other fields, unknown fields),
-    and only the exact way is right. Arrays may be read-only views of ``bytes``.
-    """
-    dtype = message.dtype
-    layout = _LAYOUTS.get(dtype)
-    if layout is None:
-        return None
-    encoded_shape = message.tensor_shape.SerializeToString()
-    if len(encoded_shape) > _LONGEST_KEPT_SHAPE:
-        return None
-    shape, count = _decoded_shape(encoded_shape)
-    if count == 0:
-        return None
-    size = 2
-    if encoded_shape or message.HasField("tensor_shape"):
-        size += _field_size(len(encoded_shape))
-    array: np.ndarray[Any, Any] | None
-    if layout.encoding is _Encoding.STRINGS:
-        strings = message.string_val
-        if len(strings) != count:
-            return None
-        array = _strings(strings)
-        size += sum([_field_size(len(string)) for string in strings])
-    elif content := message.tensor_content:
-        array = _from_memory(layout.dtype, content, count)
-        size += _field_size(len(content))
-    elif layout.encoding is _Encoding.BYTES:
-        return None
-    else:
-        chunks = getattr(message, layout.field)
-        if len(chunks) != 1:
-            return None
-        chunk = chunks[0]
-        array = _from_chunk(layout, chunk, count)
-        size += _field_size(len(chunk)) + len(layout.tag) - 1
-    if array is None:
-        return None
-    return Tensor(dtype, array if len(shape) == 1 else array.reshape(shape)), size
-
-
-@lru_cache(maxsize=1024)
-def _decoded_shape(encoded: bytes) -> tuple[tuple[int, ...], int]:
-    """The dimensions in a TensorShapeProto, and how many elements they make: 0 also if that is no number."""
-    shape = tuple(dim.size for dim in wire.TensorShapeProto.FromString(encoded).dim)
-    return shape, _element_count(shape) or 0
-
-
-def _field_size(length: int) -> int:
-    return 1 + varint.size(length) + length
-
-
-def _from_memory(dtype: np.dtype[Any], content: bytes, count: int) -> np.ndarray[Any, Any] | None:
-    if len(content) != count * dtype.itemsize:
-        return None
-    if dtype.kind == "b":
-        return np.frombuffer(content, np.uint8).astype(np.bool_)
-    return np.frombuffer(content, dtype)
-
-
-def _from_chunk(layout: _Layout, chunk: bytes, count: int) -> np.ndarray[Any, Any] | None:
-    if layout.encoding is _Encoding.FIXED:
-        return _from_memory(layout.dtype, chunk, count)
-    try:
-        message = wire.TensorProto.FromString(layout.tag + varint.encode(len(chunk)) + chunk)
-    except DecodeError:
-        return None
-    numbers = getattr(message, layout.field)
-    return _narrowed(layout, numbers) if len(numbers) == count else None
-
-
-def _narrowed(layout: _Layout, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
-    """The numbers of a field as elements of a dtype: surplus high bits are cut off, as in C++."""
-    wide = np.array(numbers, np.uint64 if layout.field == "uint64_val" else np.int64)
-    if layout.encoding is _Encoding.BITS:
-        return wide.astype(np.uint16).view(layout.dtype)
-    return wide.astype(layout.dtype, copy=False)
-
-
-def _strings(values: Iterable[bytes]) -> np.ndarray[Any, Any]:
-    listed = list(values)
-    array = np.empty(len(listed), dtype=object)
-    array[:] = listed
-    return array
-
-
-# Reading: the exact way.
-
-
 def read(message: wire.TensorProto) -> Tensor | None:
     """The tensor that TensorFlow makes of ``message``, None where it refuses it [6.4.7].
 
     ``tensor_content`` wins over the typed fields and must fit exactly. Of a typed field the surplus is
-    dropped, and the last value is repeated where some are missing; without any, all are zero.
+    dropped, and the last value is repeated where some are missing; without any, all are zero. The array
+    may be a read-only view of ``bytes``.
     """
-    layout = _LAYOUTS.get(message.dtype)
+    dtype = message.dtype
+    layout = _LAYOUTS.get(dtype)
     shape = [dim.size for dim in message.tensor_shape.dim]
     count = _element_count(shape)
     if layout is None or count is None:
         return None
+    content = message.tensor_content
     array: np.ndarray[Any, Any] | None
     if count == 0:
         array = np.empty(0, layout.dtype)
-    elif not message.tensor_content:
+    elif not content:
         array = _filled(_values(message, layout, count), count)
     elif layout.encoding is _Encoding.STRINGS:
-        array = _string_list(message.tensor_content, count)
+        array = _string_list(content, count)
     else:
-        array = _from_memory(layout.dtype, message.tensor_content, count)
-    return None if array is None else Tensor(message.dtype, array.reshape(shape))
+        array = _from_memory(layout.dtype, content, count)
+    if array is None:
+        return None
+    return Tensor(dtype, array if len(shape) == 1 else array.reshape(shape))
 
 
 def _element_count(shape: Sequence[int]) -> int | None:
@@ -219,25 +120,46 @@ def _element_count(shape: Sequence[int]) -> int | None:
     return count
 
 
+def _from_memory(dtype: np.dtype[Any], content: bytes, count: int) -> np.ndarray[Any, Any] | None:
+    if len(content) != count * dtype.itemsize:
+        return None
+    if dtype.kind == "b":
+        return np.frombuffer(content, np.uint8).astype(np.bool_)
+    return np.frombuffer(content, dtype)
+
+
 def _values(message: wire.TensorProto, layout: _Layout, count: int) -> np.ndarray[Any, Any]:
-    """The first ``count`` values of the field that belongs to the dtype, or as many as there are."""
-    values = getattr(message, layout.field)
-    match layout.encoding:
-        case _Encoding.STRINGS:
-            return _strings(values[:count])
-        case _Encoding.BYTES:
-            return np.frombuffer(values[:count], layout.dtype)
-        case _Encoding.FIXED if layout.dtype.kind == "c":
-            part = np.dtype(np.float32 if layout.dtype.itemsize == 8 else np.float64)
-            pairs = min(count, len(values) // 2)
-            return np.array(values[: 2 * pairs], part).view(layout.dtype)
-        case _Encoding.FIXED:
-            return np.array(values[:count], layout.dtype)
-        case _:
-            return _narrowed(layout, values[:count])
+    """The first ``count`` values of the field that belongs to the dtype, or as many as there are.
+
+    Numbers are cut to the width of the dtype, as in C++.
+    """
+    field, encoding, dtype, _ = layout
+    values = getattr(message, field)
+    if encoding is _Encoding.STRINGS:
+        return _strings(values[:count])
+    if encoding is _Encoding.BYTES:
+        return np.frombuffer(values[:count], dtype)
+    # A repeated field turns into an array as a whole much faster than a slice of it does.
+    if encoding is _Encoding.FIXED:
+        if dtype.kind != "c":
+            return np.asarray(values, dtype)[:count]
+        parts = np.asarray(values, np.float32 if dtype.itemsize == 8 else np.float64)
+        return parts[: len(parts) // 2 * 2].view(dtype)[:count]
+    numbers = np.asarray(values, np.uint64 if field == "uint64_val" else np.int64)[:count]
+    if encoding is _Encoding.BITS:
+        return numbers.astype(np.uint16).view(dtype)
+    return numbers.astype(dtype, copy=False)
+
+
+def _strings(values: Iterable[bytes]) -> np.ndarray[Any, Any]:
+    listed = list(values)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array
 
 
 def _filled(values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any] | None:
+    """``values`` and then the last one again until there are ``count``; None if that were too much memory."""
     present = len(values)
     if present == count:
         return values
@@ -281,9 +203,6 @@ def _string_list(content: bytes, count: int) -> np.ndarray[Any, Any] | None:
     return _strings(strings)
 
 
-# Writing.
-
-
 def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | memoryview]:
     """A serialised TensorProto in two parts, the second of which may be a view of the tensor's memory.
 
@@ -299,7 +218,7 @@ def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | m
     if layout.encoding is _Encoding.STRINGS:
         strings = array.reshape(-1).tolist()
         if not as_content:
-            return head, b"".join([_delimited(layout.tag, string) for string in strings])
+            return head, wire.TensorProto(string_val=strings).SerializeToString()
         body = b"".join([varint.encode(len(string)) for string in strings] + strings)
     elif as_content or layout.encoding in (_Encoding.FIXED, _Encoding.BYTES):
         body = _memory(array)
@@ -308,8 +227,8 @@ def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | m
         if layout.encoding is _Encoding.BITS:
             numbers = numbers.view(np.uint16)
         if len(numbers) <= _FEW_NUMBERS:
-            fields: dict[str, Any] = {layout.field: numbers.tolist()}
-            return head, wire.TensorProto(**fields).SerializeToString()
+            field: dict[str, Any] = {layout.field: numbers.tolist()}
+            return head, wire.TensorProto(**field).SerializeToString()
         body = varint.encode_array(numbers)
     return head + (_CONTENT_TAG if as_content else layout.tag) + varint.encode(len(body)), body
 
@@ -317,15 +236,9 @@ def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | m
 @lru_cache(maxsize=1024)
 def _head(dtype: int, shape: tuple[int, ...]) -> bytes:
     """Dtype and shape: the same for most answers of a model, so worth keeping."""
-    proto = packed.Tensor(dtype=dtype)
-    proto.tensor_shape.SetInParent()
-    for dim in shape:
-        proto.tensor_shape.dim.add(size=dim)
-    return proto.SerializeToString()
-
-
-def _delimited(tag: bytes, string: bytes) -> bytes:
-    return tag + varint.encode(len(string)) + string
+    dims = [wire.TensorShapeProto.Dim(size=size) for size in shape]
+    encoded = wire.TensorShapeProto(dim=dims).SerializeToString()
+    return b"\x08" + varint.encode(dtype) + b"\x12" + varint.encode(len(encoded)) + encoded
 
 
 def _memory(array: np.ndarray[Any, Any]) -> bytes | memoryview:

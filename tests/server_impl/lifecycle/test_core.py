@@ -255,6 +255,7 @@ class TestReload:
         site.add("a/1")
         core = site.start("a")
         first = Background(core, site.config("a", "n"))
+        await_(core._config_lock.locked)
         assert first.waits()
         second = Background(core, site.config("a"))
         site.add("a/5")
@@ -269,7 +270,9 @@ class TestReload:
     def test_waiting_reloads_end_with_the_server(self, site: Site) -> None:
         site.add("a/1")
         core = site.start("a")
-        waiting = [Background(core, site.config("a", "n")), Background(core, site.config("a"))]
+        waiting = [Background(core, site.config("a", "n"))]
+        await_(core._config_lock.locked)
+        waiting.append(Background(core, site.config("a")))
         assert all(one.waits() for one in waiting)
         core.stop()
         assert all(one.done() for one in waiting)
@@ -302,6 +305,7 @@ class TestReload:
         core.reload_config(site.config("good"))
         (site.root / "bad/4/answer").write_text("repaired")
         hanging = Background(core, site.config("good", "bad"))
+        await_(core._config_lock.locked)
         assert hanging.waits()
         assert Background(core, site.config("good")).waits()
 
