@@ -95,6 +95,7 @@ class Player:
         self._observers: dict[tuple[str, Protocol], Stream | Drain] = {}
         self._disturbed: dict[tuple[str, Protocol], Mismatch] = {}
         self._broken: Mismatch | None = None
+        require(target, scenario.needs)
         cache.prepare(contents_needed(scenario), lambda text: self._tell("build", text))
         self.server = target.start(scenario)
         rest, grpc = self.server.addresses

@@ -8,8 +8,9 @@ verifies. Modules without the mark see nothing of this plugin.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +18,9 @@ from typing import Any, cast
 import pytest
 
 from harness import recipe, recording, targets
+from harness.models import cache
 from harness.models.cache import BuildError
-from harness.player import PATIENCE, Event, Player
+from harness.player import PATIENCE, Event, Player, contents_needed
 from harness.scenario import Check, Level, Protocol, Scenario, Step
 from harness.verdict import Mismatch
 
@@ -169,6 +171,7 @@ class ConformanceSession:
         self.target = target
         self.active: Player | None = None
         self._failed: dict[str, Exception] = {}
+        self._scenarios: dict[str, Scenario] = {}
         self._record: recording.Record | None = None
 
     def player(self, scenario: Scenario, index: int) -> Player:
@@ -192,6 +195,9 @@ class ConformanceSession:
         if scenario.id in self._failed:
             raise self._failed[scenario.id]
         try:
+            # For all scenarios in one go: it takes seconds just to import TensorFlow.
+            wanted = itertools.chain.from_iterable(map(contents_needed, self._scenarios.values()))
+            cache.prepare(wanted, self._say)
             self.active = Player(
                 scenario,
                 self.target,
@@ -207,9 +213,9 @@ class ConformanceSession:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the record if there is anything to record."""
         marks = [item.get_closest_marker("scenario") for item in session.items]
-        scenarios = {mark.args[0].id: mark.args[0] for mark in marks if mark is not None}
-        if scenarios and not self._config.option.collectonly:
-            self._open(scenarios.values())
+        self._scenarios = {mark.args[0].id: mark.args[0] for mark in marks if mark is not None}
+        if self._scenarios and not self._config.option.collectonly:
+            self._open()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the line of a check, which may come from another process."""
@@ -217,7 +223,7 @@ class ConformanceSession:
         if line is None:
             return
         if self._record is None:
-            self._open(())
+            self._open()
         if self._record is not None:
             self._record.check(line)
 
@@ -242,7 +248,7 @@ class ConformanceSession:
                 exit_code=int(exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED
             )
 
-    def _open(self, scenarios: Collection[Scenario]) -> None:
+    def _open(self) -> None:
         """Start the record, in the process that reports."""
         if hasattr(self._config, "workerinput"):
             return
@@ -251,20 +257,24 @@ class ConformanceSession:
             Path(chosen) if chosen else recording.default_path(),
             "conformance",
             self.target,
-            models=recording.model_hashes(scenarios),
-            flags={scenario.id: dict(scenario.flags) for scenario in scenarios},
+            models=recording.model_hashes(self._scenarios.values()),
+            flags={scenario.id: dict(scenario.flags) for scenario in self._scenarios.values()},
             seeds={},
             options={
                 name: self._config.getoption(name) for name in ("target", "protocol", "record", "patience")
             },
         )
 
-    def _event(self, event: Event) -> None:
-        if event.name == "build":
-            reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-            if reporter is not None:
+    def _say(self, text: str) -> None:
+        """Tell the user why nothing moves."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
                 reporter.ensure_newline()
-                reporter.line(event.detail)
+                reporter.line(text)
+
+    def _event(self, event: Event) -> None:
         if self._record is not None:
             self._record.write(
                 "event",
@@ -291,7 +301,7 @@ def _param(case: Case) -> Any:
 
 
 def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
-    """The record's line for a test."""
+    """The record's line for a test, in plain types, since it may travel between processes."""
     function = cast(pytest.Function, item)
     params: dict[str, Any] = function.callspec.params if hasattr(function, "callspec") else {}
     case = params.get("check")
@@ -317,9 +327,9 @@ def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
         "chapter": chapter,
         "facts": [fact for fact in facts if not _ROW.fullmatch(fact)],
         "rows": [fact for fact in facts if _ROW.fullmatch(fact)],
-        "level": Level(mark.kwargs.get("level", Level.MUST)) if mark else Level.MUST,
+        "level": Level(mark.kwargs.get("level", Level.MUST) if mark else Level.MUST).value,
         "rule": rule,
-        "protocol": protocol,
+        "protocol": None if protocol is None else Protocol(protocol).value,
         "outcome": _outcome(report),
         "reason": _reason(report),
         "expected": error.expected if isinstance(error, Mismatch) else None,

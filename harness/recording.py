@@ -127,7 +127,7 @@ def exchange_line(exchange: Exchange) -> dict[str, Any]:
     return {
         "at": exchange.started,
         "side": "target",
-        "protocol": exchange.protocol,
+        "protocol": exchange.protocol.value,
         "duration_s": round(exchange.duration_s, 6),
         "request": request | _body(exchange.request, exchange.protocol),
         "response": response | _body(exchange.reply, exchange.protocol),

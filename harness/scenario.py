@@ -470,6 +470,11 @@ class Scenario:
                     yield check.request.model
 
     @property
+    def needs(self) -> frozenset[Capability]:
+        """What the target must be able to do before the first step: a running server has its flags already."""
+        return frozenset({Capability.START} if self.flags else ())
+
+    @property
     def poll_seconds(self) -> int:
         """Seconds between two looks at the disk."""
         return int(self.flags.get("file_system_poll_wait_seconds", DEFAULT_POLL_SECONDS))

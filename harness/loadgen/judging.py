@@ -82,7 +82,7 @@ def _validity(results: Results, ceiling: float | None) -> Verdict:
     lag = histograms.percentiles(results.lag)
     detail = {"reasons": reasons, "ceiling_per_s": ceiling, "lag_us": lag.at, "cpu": dict(results.cpu)}
     if reasons:
-        return Verdict("validity", False, "INVALID: " + "; ".join(reasons), detail)
+        return Verdict("validity", False, "; ".join(reasons), detail)
     used = (
         "" if ceiling is None else f", {results.total().done / results.seconds / ceiling:.0%} of its ceiling"
     )

@@ -23,6 +23,7 @@ from locust import event as locust_event
 from locust import stats as locust_stats
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+import reports
 from harness.loadgen import messages, options, web
 from harness.loadgen.generator import Generator, OnRequest
 from harness.loadgen.judging import ExitCode
@@ -213,8 +214,11 @@ class Conductor:
             # The run ends itself: after so many seconds of load, and when the last reply has come.
             given.run_time = None
             given.only_summary = not given.print_stats
-        addresses = self._session.addresses
-        self._environment.host = self._environment.host or f"http://{next(iter(addresses.values()))}"
+        self._environment.host = self._address()
+
+    def _address(self) -> str:
+        """The server's address, for Locust to show."""
+        return f"http://{next(iter(self._session.addresses.values()))}"
 
     def _renew(self) -> None:
         """Follow the web form; a server that was changed by a run makes place for a fresh one."""
@@ -226,6 +230,7 @@ class Conductor:
             self._session.close()
             self._session = Session(settings, say)
             self._used = False
+        self._environment.host = self._address()
 
     def _play(self) -> None:
         run = self.run
@@ -246,6 +251,10 @@ class Conductor:
         code = run.finish(interrupted=interrupted)
         self._environment.process_exit_code = int(code)
         self.run = self._player = None
+        try:
+            say(f"report: {reports.write_all(run.record_path).html}")
+        except (reports.RecordError, OSError) as error:
+            say(f"no report could be written: {error}")
 
     def _leave(self) -> None:
         """End the test; without a web UI, end Locust."""

@@ -51,7 +51,7 @@ def _ms(tally: Tally, percentile: float, *, service: bool = False) -> str:
     return f"{histogram.get_value_at_percentile(percentile) / 1000:.3f}"
 
 
-def table(results: Results) -> str:
+def _table(results: Results) -> str:
     """Figures by endpoint: response times from when requests were due, service times from their sending."""
     totals = results.by_endpoint()
     rows: list[tuple[str, ...]] = [
@@ -81,7 +81,13 @@ def table(results: Results) -> str:
     )
 
 
-def who_answered(results: Results) -> list[str]:
+def summary(results: Results, swaps: Sequence[Swap]) -> str:
+    """Everything about a run that has ended, but its verdicts."""
+    parts = [_table(results), "\n".join(_who_answered(results)), "\n".join(_swap_lines(swaps, results))]
+    return "\n" + "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _who_answered(results: Results) -> list[str]:
     """Which version of each model answered from when to when."""
     return [
         f"{model} version {version}: {seen.answers:,} answers from {seen.first:.2f} s to {seen.last:.2f} s"
@@ -89,7 +95,7 @@ def who_answered(results: Results) -> list[str]:
     ]
 
 
-def swap_lines(swaps: Sequence[Swap], results: Results) -> list[str]:
+def _swap_lines(swaps: Sequence[Swap], results: Results) -> list[str]:
     """What the steps did to the traffic, and the longest silence of each model."""
     lines = [f"{swap.change.t:7.2f} s  {swap.text}" for swap in swaps]
     if swaps:
@@ -102,5 +108,9 @@ def swap_lines(swaps: Sequence[Swap], results: Results) -> list[str]:
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """One line a verdict."""
-    marks = {True: "ok  ", False: "FAIL", None: "-   "}
-    return [f"{marks[verdict.ok]} {verdict.name}: {verdict.text}" for verdict in verdicts]
+    marks = {True: "ok", False: "FAIL", None: "-"}
+    return [
+        f"{'INVALID' if verdict.name == 'validity' and not verdict.ok else marks[verdict.ok]:7} "
+        f"{verdict.name}: {verdict.text}"
+        for verdict in verdicts
+    ]

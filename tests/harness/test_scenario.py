@@ -105,6 +105,11 @@ def test_needs_follow_from_the_actions() -> None:
     assert Step("s", "r", (Publish("m", 1), Reload(()))).needs == {Capability.REPOSITORY, Capability.RELOAD}
 
 
+def test_flags_need_a_server_of_ones_own() -> None:
+    assert scenario().needs == frozenset()
+    assert scenario(flags={"enable_batching": True}).needs == {Capability.START}
+
+
 def test_reloaded_models_count_as_configured() -> None:
     later = Model("later", "dense")
     played = scenario(Step("a", "r", (Reload((M, later)),)), Step("b", "r", (Publish("later", 2),)))

@@ -1,0 +1,145 @@
+"""Plays a case on a server, and says what was expected and what came."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from harness.cases import Answer, AnyOf, Case, GrpcCase, HttpRequest, Refused, Reply, RestCase, show
+from harness.client import Exchange, GrpcClient, Refusal, Unreachable
+from harness.client.http_socket import Connection, WireReply
+from harness.matching import body_problem, message_problem, text_fits
+from harness.scenario import Protocol
+from harness.verdict import Mismatch
+
+#: Seconds that one connection may take for all of a case.
+TIMEOUT = 30.0
+#: Bytes of a body that a failure shows.
+_SHOWN = 2000
+
+Observer = Callable[[Exchange], None]
+
+
+def play_rest(case: RestCase, address: str, observe: Observer) -> None:
+    """Send the requests over a connection of their own. Raises Mismatch."""
+    turns: list[tuple[HttpRequest | bytes | None, Reply | AnyOf[Reply]]] = [
+        (case.request, case.reply),
+        *case.then,
+    ]
+    try:
+        connection = Connection(address, TIMEOUT)
+    except Unreachable as error:
+        raise Mismatch(show(case.reply), str(error)) from error
+    try:
+        for request, expected in turns:
+            _turn(connection, address, request, expected, observe)
+    finally:
+        connection.close()
+
+
+def play_grpc(case: GrpcCase, client: GrpcClient) -> None:
+    """Make the call; the client's own observer sees it. Raises Mismatch."""
+    options = case.reply.options if isinstance(case.reply, AnyOf) else (case.reply,)
+    came: bytes | Refusal
+    try:
+        came = client.exchange(case.request.method, case.request.encode(), timeout=case.request.timeout)
+    except Refusal as refusal:
+        came = refusal
+    problems = [_grpc_problem(option, came) for option in options]
+    if None not in problems:
+        raise Mismatch(show(case.reply), problems[0] or "")
+
+
+def _turn(
+    connection: Connection,
+    address: str,
+    request: HttpRequest | bytes | None,
+    expected: Reply | AnyOf[Reply],
+    observe: Observer,
+) -> None:
+    options = expected.options if isinstance(expected, AnyOf) else (expected,)
+    started, clock = time.time(), time.perf_counter()
+    try:
+        if request is not None:
+            connection.send(request if isinstance(request, bytes) else request.encode(address))
+        reply = connection.receive(request.method if isinstance(request, HttpRequest) else "")
+    except Unreachable as error:
+        observe(_exchange(request, None, started, time.perf_counter() - clock))
+        raise Mismatch(show(expected), str(error)) from error
+    observe(_exchange(request, reply, started, time.perf_counter() - clock))
+    closed = any(option.closes for option in options) and connection.closed()
+    problems = [_rest_problem(option, reply, closed) for option in options]
+    if None not in problems:
+        raise Mismatch(show(expected), f"{problems[0]}: {_shown(reply)}")
+
+
+def _rest_problem(expected: Reply, reply: WireReply, closed: bool) -> str | None:
+    """What is wrong with the reply to a REST request."""
+    if reply.status != expected.status:
+        return f"status {reply.status}"
+    if expected.reason not in (None, reply.reason):
+        return f"reason {reply.reason!r}"
+    if expected.version not in (None, reply.version):
+        return f"version {reply.version}"
+    for name, value in expected.headers.items():
+        actual = reply.header(name)
+        if value is None and actual is not None:
+            return f"a header {name}"
+        if value is not None and (actual is None or not text_fits(value, actual)):
+            return f"header {name}: {actual}"
+    if expected.closes and not closed:
+        return "the connection stays open"
+    return body_problem(expected.body, reply.body)
+
+
+def _grpc_problem(expected: Answer | Refused, came: bytes | Refusal) -> str | None:
+    """What is wrong with the reply to a call."""
+    if isinstance(expected, Refused):
+        if not isinstance(came, Refusal):
+            return f"OK with {len(came)} bytes"
+        fits = came.code is expected.code and text_fits(expected.text, came.text)
+        return None if fits else str(came)
+    if isinstance(came, Refusal):
+        return str(came)
+    actual = type(expected.message)()
+    try:
+        actual.ParseFromString(came)
+    except Exception as error:  # protobuf's implementations raise classes of their own
+        return f"not a {expected.message.DESCRIPTOR.name} ({error}): {came[:100]!r}"
+    problem = message_problem(expected.message, actual, whole=expected.whole, tolerance=expected.tolerance)
+    return None if problem is None else f"{problem}, in {{ {str(actual).strip()[:_SHOWN]} }}"
+
+
+def _exchange(
+    request: HttpRequest | bytes | None, reply: WireReply | None, started: float, duration: float
+) -> Exchange:
+    """What happened, for the record; bytes sent as they are have no method."""
+    structured = isinstance(request, HttpRequest)
+    return Exchange(
+        protocol=Protocol.REST,
+        method=f"{request.method} {request.target}" if structured else "",
+        request=request.content() if structured else request or b"",
+        request_headers=request.headers if structured else (),
+        status="0 no reply" if reply is None else f"{reply.status} {reply.reason}",
+        text="",
+        reply=b"" if reply is None else reply.body,
+        reply_headers=() if reply is None else reply.headers,
+        started=started,
+        duration_s=duration,
+    )
+
+
+def _shown(reply: WireReply) -> str:
+    head = [
+        f"{reply.version} {reply.status} {reply.reason}",
+        *(f"{key}: {value}" for key, value in reply.headers),
+    ]
+    body = reply.body.decode("utf-8", "backslashreplace")
+    return (
+        "; ".join(head)
+        + "\n"
+        + (body if len(body) <= _SHOWN else f"{body[:_SHOWN]} ... {len(body)} characters")
+    )
+
+
+__all__ = ["TIMEOUT", "Case", "play_grpc", "play_rest"]
