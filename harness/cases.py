@@ -13,8 +13,8 @@ the tables, and the plugin makes each row a test of its own::
             facts=("4.1.7", "URL-04"),
         ),
         *(
-            RestCase(f"not-utf8/{name}", "...", post(PATH, body), ok(...), facts=("5.1.5",))
-            for name, body in {"lone-byte": b'["\\xff"]'}.items()
+            RestCase(f"bad-version/{text}", "...", get(f"{M}/versions/{text}"), error(400, ...), facts=...)
+            for text in ("a", "-1", "1.0")
         ),
     )
 
@@ -24,16 +24,16 @@ the tables, and the plugin makes each row a test of its own::
     def test_case(case):
         case()
 
-**Requests.** ``get``, ``post`` and :class:`HttpRequest` cover well-formed HTTP: ``Host`` and
-``Content-Length`` are added where they and ``Transfer-Encoding`` are not given. ``bytes`` instead of a request go over
-the wire as they are. A gRPC request is a :class:`Call`, with a message or any bytes.
+**Requests.** ``get``, ``post`` and :class:`HttpRequest` cover well-formed HTTP: ``Host`` is added, and
+``Content-Length`` where neither it nor ``Transfer-Encoding`` is given. ``bytes`` instead of a request go
+over the wire as they are. A gRPC request is a :class:`Call`, with a message or any bytes.
 
-**Replies.** ``ok(body)`` and ``error(status, text)`` expect ``application/json``; :class:`Reply` says it all:
-status, headers that matter, body, whether the connection is closed. A body is exact text or ``bytes``, a
-:class:`Json` document (members in any order, numbers within a tolerance, whole numbers as such), an
-:class:`ErrorText`, or a pattern that must match all of it; None is not looked at. gRPC replies are an
-:class:`Answer` (a whole message, or with ``whole=False`` only the fields that are set in it) or :class:`Refused`.
-Wherever servers may differ, :class:`AnyOf` lists what is right: replies, bodies, or texts.
+**Replies.** ``ok(body)`` and ``error(status, text)`` expect ``application/json``; :class:`Reply` says it
+all: status, headers that matter, body, whether the connection is closed. A body is exact text or
+``bytes``, a :class:`Json` document (members in any order, numbers within a tolerance, whole numbers as
+such), an :class:`ErrorText`, or a pattern that must match all of it; None is not looked at. gRPC replies
+are an :class:`Answer` (a whole message, or with ``whole=False`` only the fields that are set in it) or
+:class:`Refused`. Wherever servers may differ, :class:`AnyOf` lists what is right: replies, bodies, texts.
 
 **What to assert.** The checks run against TensorFlow Serving itself: allow whatever it does (random order of
 maps, texts that TensorFlow or gRPC own: a pattern, or none). ``facts`` holds ids of facts and of matrix rows;

@@ -9,6 +9,7 @@ from harness.cases import Answer, AnyOf, Case, GrpcCase, HttpRequest, Refused, R
 from harness.client import Exchange, GrpcClient, Refusal, Unreachable
 from harness.client.http_socket import Connection, WireReply
 from harness.matching import body_problem, message_problem, text_fits
+from harness.player import Player
 from harness.scenario import Protocol
 from harness.verdict import Mismatch
 
@@ -18,6 +19,16 @@ TIMEOUT = 30.0
 _SHOWN = 2000
 
 Observer = Callable[[Exchange], None]
+
+
+def play(case: Case, player: Player) -> None:
+    """Play a case on the player's server. Raises Mismatch, Unsupported."""
+    client = player.client(case.protocol)
+    if isinstance(case, GrpcCase):
+        assert isinstance(client, GrpcClient)
+        play_grpc(case, client)
+    else:
+        play_rest(case, client.address, player.evidence.append)
 
 
 def play_rest(case: RestCase, address: str, observe: Observer) -> None:
@@ -114,12 +125,19 @@ def _exchange(
     request: HttpRequest | bytes | None, reply: WireReply | None, started: float, duration: float
 ) -> Exchange:
     """What happened, for the record; bytes sent as they are have no method."""
-    structured = isinstance(request, HttpRequest)
+    method, content = "", b""
+    headers: tuple[tuple[str, str], ...] = ()
+    match request:
+        case HttpRequest():
+            method, headers = f"{request.method} {request.target}", request.headers
+            content = request.content()
+        case bytes():
+            content = request
     return Exchange(
         protocol=Protocol.REST,
-        method=f"{request.method} {request.target}" if structured else "",
-        request=request.content() if structured else request or b"",
-        request_headers=request.headers if structured else (),
+        method=method,
+        request=content,
+        request_headers=headers,
         status="0 no reply" if reply is None else f"{reply.status} {reply.reason}",
         text="",
         reply=b"" if reply is None else reply.body,
@@ -140,6 +158,3 @@ def _shown(reply: WireReply) -> str:
         + "\n"
         + (body if len(body) <= _SHOWN else f"{body[:_SHOWN]} ... {len(body)} characters")
     )
-
-
-__all__ = ["TIMEOUT", "Case", "play_grpc", "play_rest"]

@@ -105,7 +105,7 @@ def _same(expected: Any, actual: Any, tolerance: float) -> bool:
 
 
 def _plain(message: Message, pattern: Message | None) -> dict[str, Any]:
-    """A message as nested dictionaries and lists of its set fields; those set in ``pattern``, if one is given."""
+    """A message as dictionaries and lists of its set fields, or of those that are set in ``pattern`` too."""
     if message.DESCRIPTOR.full_name == _ANY:
         return _unpacked(message, pattern)
     asked = {field.name: value for field, value in pattern.ListFields()} if pattern is not None else None

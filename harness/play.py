@@ -1,6 +1,7 @@
 """``python -m harness.play MODULE STEP``: bring a server into the state after a step, and keep it there.
 
-MODULE defines ``SCENARIO``, e.g. ``scenarios.hot_plug.scenario``.
+MODULE defines ``SCENARIO``, e.g. ``scenarios.hot_plug.scenario``; another name follows a colon, as in
+``scenarios.rest.scenario:CORS``.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from harness.scenario import Protocol, Scenario
 def main() -> None:
     """Play, print the addresses, wait for Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("module", help="Python module that defines SCENARIO")
+    parser.add_argument("module", help="Python module that defines SCENARIO, or MODULE:NAME")
     parser.add_argument("step", nargs="?", help="last step to play; the first one if left out")
     parser.add_argument("--target", default="reference", help="where the server comes from")
     options = parser.parse_args()
     try:
-        scenario: Scenario = importlib.import_module(options.module).SCENARIO
+        module, _, name = options.module.partition(":")
+        scenario: Scenario = getattr(importlib.import_module(module), name or "SCENARIO")
         steps = [step.id for step in scenario.steps]
         index = steps.index(options.step) if options.step else 0
         player = Player(

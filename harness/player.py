@@ -19,6 +19,7 @@ from harness.scenario import (
     Check,
     Describes,
     Drains,
+    Fails,
     NoGap,
     Protocol,
     Publish,
@@ -306,6 +307,8 @@ class Player:
                 actual = [str(entry) for entry in client.status(model)]
                 if actual != expected:
                     raise Mismatch(", ".join(expected), ", ".join(actual) or "no versions")
+            case Fails():
+                self._expect_failure(client, check)
             case Describes(request, by):
                 self._expect_metadata(client, request, by)
             case NoGap(_, before, after):
@@ -343,6 +346,17 @@ class Player:
             came = refusal
         text = check.text if isinstance(check.text, str) else f"/{check.text.pattern}/"
         raise Mismatch(f"{check.code.name}: {text}", str(came))
+
+    def _expect_failure(self, client: Client, check: Fails) -> None:
+        states = {entry.version: entry for entry in client.status(check.model)}
+        entry = states.get(check.version)
+        if (
+            entry is None
+            or entry.state is not State.END
+            or entry.code is not check.code
+            or not agrees(entry.text, check.text)
+        ):
+            raise Mismatch(str(check), "no such version" if entry is None else str(entry))
 
     def _expect_metadata(self, client: Client, request: Request, by: int) -> None:
         metadata = client.metadata(request.model, version=request.version, label=request.label)

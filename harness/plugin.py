@@ -1,9 +1,10 @@
 """The pytest plugin: plays scenarios, gives failures their rule and recipe, writes the record.
 
 A test module names its scenario with ``pytestmark = pytest.mark.scenario(SCENARIO)``. A test that takes
-``check`` runs once for each check of that scenario and protocol; one that takes ``player`` gets the
-running server in the state after the first step, and says with ``@pytest.mark.fact(...)`` what it
-verifies. Modules without the mark see nothing of this plugin.
+``check`` runs once for each check of that scenario and protocol; one that takes ``case`` and has the mark
+``@pytest.mark.cases(CASES)`` runs once for each of these (:mod:`harness.cases`), on the server as it is
+after the first step; one that takes ``player`` gets that server, and says with ``@pytest.mark.fact(...)``
+what it verifies. Modules without the mark see nothing of this plugin.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any, cast
 
 import pytest
 
-from harness import recipe, recording, targets
+from harness import exchange, recipe, recording, targets
+from harness.cases import Case
 from harness.models import cache
 from harness.models.cache import BuildError
 from harness.player import PATIENCE, Event, Player, contents_needed
@@ -32,7 +34,7 @@ _LOG_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class StepCheck:
     """One check of one step over one protocol."""
 
     scenario: Scenario
@@ -73,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fact(*ids, level='MUST', protocol=None): what the test verifies, by catalogue id"
     )
+    config.addinivalue_line("markers", "cases(cases): the cases that the test plays, one test for each")
     try:
         target = targets.parse(config.getoption("target"))
     except targets.UsageError as error:
@@ -89,14 +92,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     scenario: Scenario = mark.args[0]
     protocols = _protocols(metafunc.config)
     if "check" in metafunc.fixturenames:
-        cases = [
-            Case(scenario, index, check, protocol)
+        checks = [
+            StepCheck(scenario, index, check, protocol)
             for index, step in enumerate(scenario.steps)
             for check in step.checks
             for protocol in check.protocols
             if protocol in protocols
         ]
-        metafunc.parametrize("check", [_param(case) for case in cases], indirect=True)
+        metafunc.parametrize("check", [_param(check) for check in checks], indirect=True)
+    elif "case" in metafunc.fixturenames:
+        cases = [
+            pytest.param(case, id=case.id, marks=pytest.mark.fact(*case.facts, level=case.level))
+            for marked in metafunc.definition.iter_markers("cases")
+            for case in marked.args[0]
+            if case.protocol in protocols
+        ]
+        metafunc.parametrize("case", cases, indirect=True)
     elif "protocol" in metafunc.fixturenames:
         metafunc.parametrize("protocol", protocols, ids=str)
 
@@ -104,9 +115,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def check(request: pytest.FixtureRequest) -> Callable[[], None]:
     """Plays up to the check's step and verifies the check."""
+    played: StepCheck = request.param
+    player = _session(request.config).player(played.scenario, played.index)
+    return lambda: player.verify(played.index, played.check, played.protocol)
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, player: Player) -> Callable[[], None]:
+    """Plays a case on the server as it is after the first step."""
     case: Case = request.param
-    player = _session(request.config).player(case.scenario, case.index)
-    return lambda: player.verify(case.index, case.check, case.protocol)
+    return lambda: exchange.play(case, player)
 
 
 @pytest.fixture
@@ -184,10 +202,7 @@ class ConformanceSession:
         if active is not None:
             if active.scenario is scenario and active.position <= index:
                 return active
-            if active.pristine and (active.scenario.models, active.scenario.flags) == (
-                scenario.models,
-                scenario.flags,
-            ):
+            if active.pristine and _set_up(active.scenario) == _set_up(scenario):
                 active.adopt(scenario)
                 return active
             active.close()
@@ -295,16 +310,16 @@ def _protocols(config: pytest.Config) -> tuple[Protocol, ...]:
     return tuple(Protocol) if chosen == "both" else (Protocol(chosen),)
 
 
-def _param(case: Case) -> Any:
-    mark = pytest.mark.fact(*case.check.facts, level=case.check.level)
-    return pytest.param(case, id=f"{case.step.id}/{case.check.key}-{case.protocol}", marks=mark)
+def _param(played: StepCheck) -> Any:
+    mark = pytest.mark.fact(*played.check.facts, level=played.check.level)
+    return pytest.param(played, id=f"{played.step.id}/{played.check.key}-{played.protocol}", marks=mark)
 
 
 def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
     """The record's line for a test, in plain types, since it may travel between processes."""
     function = cast(pytest.Function, item)
     params: dict[str, Any] = function.callspec.params if hasattr(function, "callspec") else {}
-    case = params.get("check")
+    played, case = params.get("check"), params.get("case")
     mark = item.get_closest_marker("fact")
     facts = mark.args if mark else ()
     scenario: Scenario = item.get_closest_marker("scenario").args[0]  # type: ignore[union-attr]
@@ -312,16 +327,21 @@ def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     evidence = list(active.evidence) if active is not None and active.scenario is scenario else []
     chapter = item.path.parent.name
     protocol: Protocol | None
-    if isinstance(case, Case):
-        name, protocol = f"{scenario.id}/{case.step.id}/{case.check.key}[{case.protocol}]", case.protocol
-        rule, step = f"{case.step.rule} Here: {case.check}.", case.step
+    if isinstance(played, StepCheck):
+        name = f"{scenario.id}/{played.step.id}/{played.check.key}[{played.protocol}]"
+        protocol, step = played.protocol, played.step
+        rule = f"{step.rule} Here: {played.check}."
+    elif case is not None:
+        name = f"{chapter}/{item.path.stem.removeprefix('test_')}/{case.id}[{case.protocol}]"
+        protocol, rule, step = case.protocol, case.rule, scenario.steps[0]
     else:
         protocol = params.get("protocol") or (mark.kwargs.get("protocol") if mark else None)
         suffix = f"[{'-'.join(str(value) for value in params.values())}]" if params else ""
         name = f"{scenario.id}/{function.originalname}{suffix}"
         rule, step = (function.function.__doc__ or function.originalname).strip(), scenario.steps[0]
     error = call.excinfo.value if call.excinfo is not None else None
-    module, target = f"scenarios.{chapter}.scenario", item.config.getoption("target")
+    called = next((name for name, value in vars(function.module).items() if value is scenario), "SCENARIO")
+    module, target = f"scenarios.{chapter}.scenario:{called}", item.config.getoption("target")
     return {
         "id": name,
         "chapter": chapter,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -29,18 +30,38 @@ def script(module: str, step: str, target: str, exchanges: Sequence[Exchange]) -
 
 def request(exchange: Exchange) -> str:
     """A command that sends a request again, to ``$REST`` or ``$GRPC``."""
-    if exchange.protocol is Protocol.REST:
-        method, _, path = exchange.method.partition(" ")
-        body = ""
-        if len(exchange.request) > _INLINE:
-            body = f" --data-binary @body.json  # {len(exchange.request)} bytes, in the record"
-        elif exchange.request:
-            body = f" -d {shlex.quote(exchange.request.decode('utf-8', 'backslashreplace'))}"
-        return f'curl -sS -i -X {method} "http://$REST{path}"{body}'
-    if len(exchange.request) > _INLINE:
-        return f"# {exchange.method} with {len(exchange.request)} bytes, in the record"
-    encoded = base64.b64encode(exchange.request).decode()
-    call = f'GrpcClient(os.environ["GRPC"]).exchange("{exchange.method}", base64.b64decode("{encoded}"))'
-    return "python -c " + shlex.quote(
-        f"import base64, os; from harness.client import GrpcClient; print({call})"
-    )
+    content = exchange.request
+    if exchange.protocol is Protocol.GRPC and len(content) <= _INLINE:
+        encoded = base64.b64encode(content).decode()
+        call = f'GrpcClient(os.environ["GRPC"]).exchange("{exchange.method}", base64.b64decode("{encoded}"))'
+        return _python(f"import base64, os; from harness.client import GrpcClient; print({call})")
+    if exchange.protocol is Protocol.GRPC:
+        return f"# {exchange.method} with {len(content)} bytes, in the record"
+    if not exchange.method:
+        call = f'rest.raw(os.environ["REST"], {content!r}, timeout=3)'
+        return _python(f"import os; from harness.client import rest; print({call})")
+    return _curl(exchange)
+
+
+def _curl(exchange: Exchange) -> str:
+    method, _, target = exchange.method.partition(" ")
+    # As it is: without glob patterns and without resolving dots; -I because a reply to HEAD has no body.
+    words = ["curl", "-sS", "-i", "-g", "--path-as-is", *(["-I"] if method == "HEAD" else ["-X", method])]
+    for name, value in exchange.request_headers:
+        words += ["-H", f"{name}: {value}"]
+    quoted = re.sub(r'(["$`\\])', r"\\\1", target)
+    command = f'{shlex.join(words)} "http://$REST{quoted}"'
+    content = exchange.request
+    if not content:
+        return command
+    if len(content) > _INLINE:
+        return f"{command} --data-binary @body.json  # {len(content)} bytes, in the record"
+    try:
+        return f"{command} --data-raw {shlex.quote(content.decode())}"
+    except UnicodeDecodeError:
+        encoded = base64.b64encode(content).decode()
+        return f"echo {encoded} | base64 -d | {command} --data-binary @-"
+
+
+def _python(program: str) -> str:
+    return "python -c " + shlex.quote(program)

@@ -115,8 +115,8 @@ def exchange_line(exchange: Exchange) -> dict[str, Any]:
         method, _, path = exchange.method.partition(" ")
         status, _, reason = exchange.status.partition(" ")
         request = {
-            "method": method,
-            "target": path,
+            "method": method or None,
+            "target": path or None,
             "headers": [list(pair) for pair in exchange.request_headers],
         }
         response = {

@@ -9,10 +9,11 @@ import itertools
 import os
 import shutil
 from pathlib import Path
+from types import MappingProxyType
 
 from harness import models
 from harness.models import cache
-from harness.scenario import Model, Publish, Rename, Replace, Withdraw
+from harness.scenario import Cut, Files, Model, Publish, Rename, Replace, Withdraw
 
 
 class Repository:
@@ -34,13 +35,13 @@ class Repository:
     def lay_out(self, model: Model) -> None:
         """Put the versions there with which ``model`` starts."""
         for version in model.versions:
-            self.publish(model.name, version)
+            self.publish(model.name, version, files=model.files)
 
     def apply(self, action: Publish | Withdraw | Replace | Rename) -> None:
         """Carry out an action."""
         match action:
-            case Publish(model, version, contents):
-                self.publish(model, version, contents)
+            case Publish(model, version, contents, files):
+                self.publish(model, version, contents, files)
             case Withdraw(model, version):
                 self.withdraw(model, version)
             case Replace(model, version, contents):
@@ -48,9 +49,14 @@ class Repository:
             case Rename(model, source, target):
                 (self.base(model) / source).rename(self.base(model) / target)
 
-    def publish(self, model: str, version: int, contents: int | None = None) -> None:
-        """Let a version appear: copied aside, then renamed."""
-        self._copy(model, version, contents).rename(self.base(model) / str(version))
+    def publish(
+        self, model: str, version: int, contents: int | None = None, files: Files = MappingProxyType({})
+    ) -> None:
+        """Let a version appear: copied aside, changed as ``files`` say, then renamed."""
+        aside = self._copy(model, version, contents)
+        for path, change in files.items():
+            _change(aside / path, change)
+        aside.rename(self.base(model) / str(version))
 
     def withdraw(self, model: str, version: int) -> None:
         """Let a version disappear: renamed aside, then deleted."""
@@ -78,3 +84,17 @@ class Repository:
         aside.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, aside)
         return aside
+
+
+def _change(file: Path, change: bytes | Cut | None) -> None:
+    """Make one file what ``change`` says."""
+    match change:
+        case bytes():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(change)
+        case Cut(size):
+            os.truncate(file, size)
+        case None if file.is_dir():
+            shutil.rmtree(file)
+        case None:
+            file.unlink()

@@ -39,6 +39,17 @@ class TensorSpec(NamedTuple):
     shape: tuple[int, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A file of the export, cut to its first ``size`` bytes."""
+
+    size: int
+
+
+#: How a version folder differs from what its builder exports, by path within it: these bytes, a file
+#: cut short, or (None) nothing at all where there was a file or folder.
+Files = Mapping[str, bytes | Cut | None]
+
 #: Seconds between two looks at the disk where the flags do not say otherwise [1.2].
 DEFAULT_POLL_SECONDS = 1
 
@@ -66,6 +77,7 @@ class Capability(StrEnum):
     START = "start a server with chosen models and flags"
     REPOSITORY = "edit the model repository"
     RELOAD = "reload the configuration over gRPC"
+    LAUNCH = "start a server with any command line"
 
 
 class State(IntEnum):
@@ -140,7 +152,8 @@ class Model:
     ``name`` is the configured name, ``folder`` the base path below the repository (the name where
     left out), ``builder`` one of :data:`harness.models.BUILDERS`. Version ``v`` holds contents
     ``v + offset``, so that two models of one kind can be told apart. Without ``policy`` the
-    configuration names none, and the highest version is served.
+    configuration names none, and the highest version is served. ``files`` is how each version folder
+    differs from the export at the start.
     """
 
     name: str
@@ -151,6 +164,7 @@ class Model:
     labels: Mapping[str, int] = field(default_factory=dict)
     folder: str = ""
     offset: int = 0
+    files: Files = field(default_factory=dict)
 
     @property
     def base_folder(self) -> str:
@@ -224,16 +238,18 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A version folder appears, complete from the first moment."""
+    """A version folder appears, complete from the first moment, with ``files`` that differ from the export."""
 
     model: str
     version: int
     contents: int | None = None
+    files: Files = field(default_factory=dict)
     needs: ClassVar = Capability.REPOSITORY
 
     def __str__(self) -> str:
         other = "" if self.contents is None else f" (contents {self.contents})"
-        return f"publish {self.model}/{self.version}{other}"
+        changed = f" with another {', '.join(sorted(self.files))}" if self.files else ""
+        return f"publish {self.model}/{self.version}{other}{changed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +395,25 @@ class Shows(Check):
 
 
 @dataclass(frozen=True, slots=True)
+class Fails(Check):
+    """The model's status shows that ``version`` ENDed with this error. A pattern must match the whole text."""
+
+    model: str
+    version: int
+    code: Code
+    text: str | re.Pattern[str]
+
+    @property
+    def subject(self) -> str:
+        """The model and the version."""
+        return f"{self.model}@{self.version}"
+
+    def __str__(self) -> str:
+        text = self.text if isinstance(self.text, str) else self.text.pattern
+        return f"version {self.version} of model {self.model} ENDed with {self.code.name}: {text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Describes(RequestCheck):
     """Metadata come from version ``by`` and give the inputs and outputs of every signature [6.7, 4.7.4]."""
 
@@ -441,8 +476,9 @@ class Step:
 class Scenario:
     """Models, flags, steps and traffic.
 
-    ``flags`` are TensorFlow Serving's own, by name without dashes. Mistakes in a definition (an
-    unknown model, an id given twice ...) raise ValueError when it is made.
+    ``flags`` are TensorFlow Serving's own, by name without dashes; a value may name one of ``files``, which
+    lie beside the repository, as ``$FILES/name``. Mistakes in a definition (an unknown model, an id given
+    twice ...) raise ValueError when it is made.
     """
 
     id: str
@@ -451,6 +487,7 @@ class Scenario:
     steps: tuple[Step, ...]
     traffic: tuple[Traffic, ...] = ()
     flags: Mapping[str, str | int | bool] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _unique(f"scenario {self.id}: model", [model.name for model in self.models])
@@ -471,7 +508,7 @@ class Scenario:
 
     @property
     def needs(self) -> frozenset[Capability]:
-        """What the target must be able to do before the first step: a running server has its flags already."""
+        """What the target must be able to do to begin: a running server has its flags already."""
         return frozenset({Capability.START} if self.flags else ())
 
     @property

@@ -243,9 +243,10 @@ def _limits(slo: object) -> tuple[Limit, ...]:
 
 
 def _split(metrics: Mapping[str, float], service: Histogram) -> Split | None:
-    requests = metrics.get("request_count", 0.0)
+    requests = metrics.get("request_latency_count") or metrics.get("request_count", 0.0)
     if not requests or not service.total:
         return None
     inside = metrics.get("request_latency_sum_us", 0.0) / requests
-    runtime = min(metrics.get("runtime_latency_sum_us", 0.0) / requests, inside)
+    runs = metrics.get("runtime_latency_count") or requests
+    runtime = min(metrics.get("runtime_latency_sum_us", 0.0) / runs, inside)
     return Split(runtime, inside - runtime, max(service.mean - inside, 0.0), requests)

@@ -78,8 +78,11 @@ def _checks_headline(run: Run) -> Statement:
     counted = tally(run.checks, COUNTED)
     if not counted.tried:
         return Statement(Tone.WARN, "No check at a level that counts for conformance")
-    known = f", with {units.plural(counts.expected, 'known difference')}" if counts.expected else ""
-    return Statement(Tone.GOOD, f"Conforms{known}")
+    known = f", {units.plural(counts.expected, 'known difference')}" if counts.expected else ""
+    skipped = f", {units.count(counts[Outcome.SKIPPED])} skipped" if counts[Outcome.SKIPPED] else ""
+    verb = "holds" if counts[Outcome.PASSED] == 1 else "hold"
+    held = f"{units.plural(counts[Outcome.PASSED], 'check')} {verb}"
+    return Statement(Tone.GOOD, f"Conforms: {held}{known}{skipped}")
 
 
 def _load_headline(run: Run) -> Statement:
@@ -98,7 +101,8 @@ def _load_headline(run: Run) -> Statement:
         return Statement(Tone.BAD, text)
     missed = [verdict for verdict in run.verdicts if verdict.ok is False]
     if missed:
-        return Statement(Tone.BAD, f"{_title(missed[0].name)} missed: {missed[0].text}")
+        title = "SLO missed" if missed[0].name == "slo" else missed[0].name.capitalize()
+        return Statement(Tone.BAD, f"{title}: {missed[0].text}")
     if not run.finished:
         return Statement(Tone.WARN, "The run did not finish")
     met = [verdict for verdict in run.verdicts if verdict.ok and verdict.name in ("slo", "peak")]
@@ -112,7 +116,3 @@ def _load_headline(run: Run) -> Statement:
 
 def _fail(number: int) -> str:
     return "fails" if number == 1 else "fail"
-
-
-def _title(name: str) -> str:
-    return "SLO" if name == "slo" else name.capitalize()

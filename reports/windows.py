@@ -31,7 +31,8 @@ class Answerer(NamedTuple):
 class Cell:
     """What happened at one endpoint within some stretch of time.
 
-    ``offered`` is in arrivals, not a rate; ``seconds`` is how long was observed, ``until`` when that ended.
+    ``offered`` is how many requests were due, 0 in a closed loop; ``seconds`` is how long was observed,
+    ``until`` when that ended.
     """
 
     seconds: float = 0.0
@@ -147,9 +148,7 @@ class Timeline(NamedTuple):
 
 
 def _cell(line: Mapping[str, Any]) -> Cell:
-    cell = Cell(
-        line["length_s"], line["t"] + line["length_s"], (line.get("offered") or 0.0) * line["length_s"]
-    )
+    cell = Cell(line["length_s"], line["t"] + line["length_s"], line.get("offered") or 0.0)
     for name in COUNTS:
         if line.get(name):
             cell.counts[name] = line[name]

@@ -10,8 +10,8 @@ from server_impl.config.text_proto import read_text_proto
 from server_impl.filesystem import join, local_path
 from server_impl.inference.run import Settings
 from server_impl.load_options import LoadOptions
-from server_impl.protocol import predict_message
-from server_impl.protocol.example_messages import ClassifyRequest, MultiInferenceRequest, RegressRequest
+from server_impl.protocol.grpc import predict_message
+from server_impl.protocol.grpc.example_messages import ClassifyRequest, MultiInferenceRequest, RegressRequest
 from server_impl.servable import saved_model
 from server_impl.servable.batch_scheduler import BatchScheduler
 from server_impl.servable.batching import BatchingSession

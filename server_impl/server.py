@@ -19,12 +19,12 @@ from server_impl.lifecycle.core import CoreOptions, ServerCore
 from server_impl.lifecycle.threads import Periodic
 from server_impl.loader import SavedModelLoaders
 from server_impl.metrics import ServingMetrics
-from server_impl.protocol.grpc_front import FrontOptions, GrpcFront, Methods, create_front
-from server_impl.protocol.grpc_health import health_methods
-from server_impl.protocol.grpc_service import GrpcService
-from server_impl.protocol.http_front import HttpFront, listen
-from server_impl.protocol.prometheus import DEFAULT_PATH
-from server_impl.protocol.rest import RestApp
+from server_impl.protocol.grpc.front import FrontOptions, GrpcFront, Methods, create_front
+from server_impl.protocol.grpc.health import health_methods
+from server_impl.protocol.grpc.service import GrpcService
+from server_impl.protocol.http.front import HttpFront, listen
+from server_impl.protocol.rest.app import RestApp
+from server_impl.protocol.rest.prometheus import DEFAULT_PATH
 from server_impl.servable.servable import Servable
 
 logger = logging.getLogger(__name__)

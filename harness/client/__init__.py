@@ -35,6 +35,7 @@ class Client(Interface):
     """What both clients offer. Each call raises Refusal, BadReply or Unreachable."""
 
     protocol: Protocol
+    address: str
 
     def predict(
         self,

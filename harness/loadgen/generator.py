@@ -152,14 +152,24 @@ class Generator:
     """Makes the load of this process.
 
     ``worker`` is the name by which phases know it. ``on_null_request`` must cost as much as
-    ``on_request``, but leave no trace: it is called during the calibration.
+    ``on_request``, but leave no trace: it is called during the calibration. ``remote``: messages leave this
+    process, so windows must be packed.
     """
 
-    def __init__(self, worker: str, send: Send, on_request: OnRequest, on_null_request: OnRequest) -> None:
+    def __init__(
+        self,
+        worker: str,
+        send: Send,
+        on_request: OnRequest,
+        on_null_request: OnRequest,
+        *,
+        remote: bool = False,
+    ) -> None:
         self.worker = worker
         self._send = send
         self._on_request = on_request
         self._on_null_request = on_null_request
+        self._remote = remote
         self._load: Load | None = None
         self._running: Running | None = None
         self._begun = Event()
@@ -177,7 +187,7 @@ class Generator:
             load = Load(plan, calibration.reply_header, only=protocol)
             busy = self._measure(load, calibration.USERS, calibration.BUSY_SECONDS)
             single = self._measure(load, 1, calibration.SINGLE_SECONDS)
-            p50 = single.response.get_value_at_percentile(50)
+            p50 = histograms.percentile(single.response, 50)
             ceilings[str(protocol)] = [busy.correct / calibration.BUSY_SECONDS, p50]
         self._send(messages.CALIBRATED, {"worker": self.worker, "ceilings": ceilings})
 
@@ -311,10 +321,10 @@ class Generator:
         )
 
     def _report_windows(self, running: Running, until: float) -> None:
-        windows = [
-            [index, list(endpoint), tally.to_message()]
-            for index, endpoint, tally in running.collector.take(until)
-        ]
+        windows: list[Any] = []
+        for index, endpoint, tally in running.collector.take(until):
+            windows.append([index, list(endpoint), tally.to_message() if self._remote else tally])
+            gevent.sleep(0)  # packing takes most of a millisecond, and users want to send meanwhile
         self._send(
             messages.WINDOWS, {"phase": running.phase.number, "worker": self.worker, "windows": windows}
         )

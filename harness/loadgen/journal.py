@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import gevent
+
 from harness.loadgen import histograms
 from harness.loadgen.arrivals import Arrival
 from harness.loadgen.calibration import Ceiling
@@ -66,12 +68,13 @@ class Journal:
                 offered=_offered(phase, number, length, self._shares[endpoint.name]),
                 **tally.to_message(),
             )
+            gevent.sleep(0)  # in a process that makes load, too, this must not hold up arrivals
         return fresh
 
     def phase(self, results: Results) -> None:
         """A phase is over."""
         phase, total = results.phase, results.total()
-        shown = histograms.percentiles(total.response).at
+        shown = histograms.percentiles(total.response)
         self._record.write(
             "phase",
             name=phase.name,

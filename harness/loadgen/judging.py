@@ -80,13 +80,13 @@ def _objectives(results: Results, slo: Slo) -> list[Verdict]:
 def _validity(results: Results, ceiling: float | None) -> Verdict:
     reasons = validity.invalid(results, ceiling)
     lag = histograms.percentiles(results.lag)
-    detail = {"reasons": reasons, "ceiling_per_s": ceiling, "lag_us": lag.at, "cpu": dict(results.cpu)}
+    detail = {"reasons": reasons, "ceiling_per_s": ceiling, "lag_us": lag, "cpu": dict(results.cpu)}
     if reasons:
         return Verdict("validity", False, "; ".join(reasons), detail)
     used = (
         "" if ceiling is None else f", {results.total().done / results.seconds / ceiling:.0%} of its ceiling"
     )
-    late = f", schedule lag p99 {lag.at['p99'] / 1000:.3g} ms" if lag.samples else ""
+    late = f", schedule lag p99 {lag['p99'] / 1000:.3g} ms" if lag else ""
     busiest = max(results.cpu.values(), default=0.0)
     return Verdict("validity", True, f"the generator had room: {busiest:.0%} of a core{used}{late}", detail)
 

@@ -83,7 +83,7 @@ def on_request(fire: Callable[..., None]) -> OnRequest:
     return told
 
 
-def _null_hook() -> Any:
+def null_hook() -> Any:
     """An event that costs what Locust's own costs, and whose statistics nobody sees."""
     unseen, hook = stats.RequestStats(), event.EventHook()
 
@@ -107,7 +107,8 @@ def make_generator(environment: Any, runner: LocalRunner | WorkerRunner) -> Gene
         runner.client_id,
         send,
         on_request(environment.events.request.fire),
-        on_request(_null_hook().fire),
+        on_request(null_hook().fire),
+        remote=isinstance(runner, WorkerRunner),
     )
     listeners = {
         messages.PLAN: generator.plan,

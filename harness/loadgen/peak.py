@@ -48,6 +48,14 @@ def minimum_queries(share: float, confidence: float = CONFIDENCE) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(share))
 
 
+def enough_queries(share: float, confidence: float = CONFIDENCE) -> int:
+    """How many requests it takes to be sure of a server that misses a quarter as often as it may."""
+    n = minimum_queries(share, confidence)
+    while decide(math.ceil(n * (1 - share) / 4), n, share, confidence) is not True:
+        n += math.ceil(n / 8)
+    return n
+
+
 def share_at_least(over: int, n: int, confidence: float = CONFIDENCE) -> float:
     """The share of requests that keeps the bound for sure (one-sided Clopper-Pearson bound)."""
     low, high = 0.0, 1.0

@@ -48,7 +48,7 @@ def _ms(tally: Tally, percentile: float, *, service: bool = False) -> str:
     histogram = tally.service if service else tally.response
     if not histogram.get_total_count():
         return "-"
-    return f"{histogram.get_value_at_percentile(percentile) / 1000:.3f}"
+    return f"{histograms.percentile(histogram, percentile) / 1000:.3f}"
 
 
 def _table(results: Results) -> str:
@@ -59,7 +59,6 @@ def _table(results: Results) -> str:
     ]
     everything = Tally.sum(totals.values())
     for name, tally in [*sorted(totals.items()), ("all", everything)]:
-        most = histograms.percentiles(tally.response).max_us
         rows.append(
             (
                 name,
@@ -67,7 +66,7 @@ def _table(results: Results) -> str:
                 f"{tally.done / results.seconds:,.1f}",
                 f"{tally.bad:,}",
                 *(_ms(tally, percentile) for percentile in (50.0, 90.0, 99.0, 99.9)),
-                "-" if most is None else f"{most / 1000:.3f}",
+                _ms(tally, 100.0),
                 _ms(tally, 99.0, service=True),
             )
         )

@@ -51,7 +51,7 @@ class Results:
         """Take the windows that a worker sends."""
         for index, endpoint, data in message["windows"]:
             key = (index, Endpoint(*endpoint))
-            tally = Tally.from_message(data)
+            tally = data if isinstance(data, Tally) else Tally.from_message(data)
             if key in self._tallies:
                 self._tallies[key].add(tally)
             else:
@@ -102,8 +102,8 @@ class Results:
         points = []
         for index in sorted(by_index)[:-1]:
             tally = Tally.sum(by_index[index])
-            p50 = tally.response.get_value_at_percentile(50) if tally.asked else 0.0
-            points.append(Point(index * self.window, tally.done, float(p50)))
+            p50 = histograms.percentile(tally.response, 50)
+            points.append(Point(index * self.window, tally.done, p50))
         return points
 
     def gaps(self) -> dict[str, tuple[float, float]]:

@@ -241,7 +241,7 @@ class Run:
             if self._stopping:
                 return peak.Trial(rate, 0, 0, False, "interrupted")
             # At low rates a trial takes longer: fewer requests could not prove anything.
-            length = max(self._settings.trial, 1.2 * peak.minimum_queries(share) / rate)
+            length = max(self._settings.trial, peak.enough_queries(share) / rate)
             arrival = self._settings.profile.arrival
             kind = Arrival.POISSON if arrival is Arrival.CLOSED else arrival
             results = self._begin(f"{rate:,.0f}/s", kind, (Stage(length, rate, rate),))

@@ -133,7 +133,7 @@ def _measured(term: Term, tally: Tally, seconds: float) -> float | None:
             return float(tally.response.get_mean_value()) / 1e6
         case "max":
             return float(tally.response.get_max_value()) / 1e6
-    return float(tally.response.get_value_at_percentile(term.percentile)) / 1e6
+    return histograms.percentile(tally.response, term.percentile or 0.0) / 1e6
 
 
 def over(term: Term, tally: Tally) -> int:

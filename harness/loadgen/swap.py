@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from harness.loadgen import histograms
 from harness.loadgen.results import Results
 from harness.loadgen.tally import Tally
 
@@ -95,4 +96,4 @@ def _swap(results: Results, change: Change, end: float) -> Swap:
 
 
 def _p99(tally: Tally) -> float | None:
-    return float(tally.response.get_value_at_percentile(99)) if tally.asked else None
+    return histograms.percentile(tally.response, 99) if tally.asked else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.loadgen import histograms
 from harness.loadgen.arrivals import Arrival
 from harness.loadgen.calibration import SAFE
 from harness.loadgen.results import Results
@@ -28,7 +29,7 @@ def invalid(results: Results, ceiling: float | None) -> list[str]:
         )
     lag = results.lag
     if results.phase.arrival is not Arrival.CLOSED and lag.get_total_count():
-        p99 = lag.get_value_at_percentile(99)
+        p99 = histograms.percentile(lag, 99)
         if p99 > MAX_LAG * 1e6:
             reasons.append(
                 f"the generator was late itself: p99 of its schedule lag is {p99 / 1000:.3g} ms "

@@ -11,6 +11,7 @@ from __future__ import annotations
 from harness.targets import process, url
 from harness.targets.base import (
     Addresses,
+    Launched,
     Server,
     StartError,
     Target,
@@ -19,7 +20,17 @@ from harness.targets.base import (
     require,
 )
 
-__all__ = ["Addresses", "Server", "StartError", "Target", "Unsupported", "UsageError", "parse", "require"]
+__all__ = [
+    "Addresses",
+    "Launched",
+    "Server",
+    "StartError",
+    "Target",
+    "Unsupported",
+    "UsageError",
+    "parse",
+    "require",
+]
 
 
 def parse(spec: str) -> Target:

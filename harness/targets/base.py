@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from harness.repository import Repository
 from harness.scenario import Capability, Scenario
+from harness.startup import StartUp
 
 
 class Unsupported(Exception):  # noqa: N818 - a reason to skip, not a fault
@@ -55,6 +56,48 @@ class Server(Protocol):
         ...
 
 
+class Launched(Protocol):
+    """A server that was started with a command line of its own: it may be starting, serving or gone."""
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where the ports ``$REST`` and ``$GRPC`` are, whether or not somebody listens."""
+        ...
+
+    @property
+    def repository(self) -> Repository:
+        """The model folder."""
+        ...
+
+    def fill(self, text: str) -> str:
+        """``text`` with the words of :mod:`harness.startup` replaced."""
+        ...
+
+    def exit_status(self, patience: float = 0) -> int | None:
+        """How it ended, within ``patience`` seconds; None if it runs. -N is the end by signal N."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        ...
+
+    def stdout(self) -> str:
+        """All that it wrote to standard output so far; a server may hold it back until it ends."""
+        ...
+
+    def stderr(self) -> str:
+        """All that it wrote to standard error so far: its log."""
+        ...
+
+    def logs(self) -> str:
+        """The end of both, for failure texts."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it and delete what was made for it. May be called twice."""
+        ...
+
+
 class Target(Protocol):
     """A way to get a server."""
 
@@ -77,6 +120,13 @@ class Target(Protocol):
         """A server with the scenario's models and flags, ready for requests.
 
         Raises Unsupported, StartError.
+        """
+        ...
+
+    def launch(self, start_up: StartUp) -> Launched:
+        """Start a server with the models, files and arguments of ``start_up``, whatever becomes of it.
+
+        Raises Unsupported.
         """
         ...
 

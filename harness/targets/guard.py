@@ -14,7 +14,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Replace this process by ``command``. Outside Linux only the replacing is done."""
+    """Replace this process by ``command``, which gets SIGINT even where a shell's background job does not.
+
+    Dying with the parent is for Linux only.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

@@ -12,14 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from harness import model_config
 from harness.repository import Repository
-from harness.scenario import Capability, Scenario
+from harness.scenario import Capability, Model, Scenario
+from harness.startup import StartUp
 from harness.targets.base import Addresses, StartError
 
 #: Seconds from the start of the process until both ports are open.
@@ -34,6 +35,7 @@ LOG_LINES = 60
 _HOST = "127.0.0.1"
 _PREFIX = "tfserving-harness-"
 _GUARD = Path(__file__).with_name("guard.py")
+_CONFIG = "models.config"
 
 
 class ProcessTarget:
@@ -50,6 +52,11 @@ class ProcessTarget:
     def start(self, scenario: Scenario) -> ProcessServer:
         """Lay out the repository, write the configuration, start and wait. Raises StartError."""
         return ProcessServer(self._command, scenario)
+
+    def launch(self, start_up: StartUp) -> LaunchedProcess:
+        """Lay out the repository and the files, and start the command line, whatever becomes of it."""
+        models = {model.name: model for model in start_up.models}
+        return LaunchedProcess(self._command, models, start_up.models, start_up.arguments, start_up.files)
 
     def describe(self) -> Mapping[str, Any]:
         """The label, and what the command says of itself."""
@@ -68,52 +75,84 @@ class ProcessTarget:
         return {"label": self._label, "server": {"name": name or None, "version": version or None}}
 
 
-class ProcessServer:
-    """A server process with a temporary folder of its own, on free ports of the loopback interface."""
+class LaunchedProcess:
+    """A server process with a temporary folder of its own, and free ports of the loopback interface.
 
-    def __init__(self, command: list[str], scenario: Scenario) -> None:
+    ``arguments`` and the texts of ``files`` may hold the words of :mod:`harness.startup`. The process may
+    be starting, serving or gone: whoever launched it looks.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        configured: dict[str, Model],
+        models: Sequence[Model],
+        arguments: Sequence[str],
+        files: Mapping[str, str],
+    ) -> None:
         _sweep()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        root = self._folder / "models"
+        root, beside = self._folder / "models", self._folder / "files"
+        root.mkdir()
+        beside.mkdir()
         self.models_root = str(root)
-        self.repository: Repository = Repository(root, scenario.configured())
-        for model in scenario.models:
+        self.repository: Repository = Repository(root, configured)
+        for model in models:
             self.repository.base(model.name).mkdir(parents=True, exist_ok=True)
             self.repository.lay_out(model)
-        config = self._folder / "models.config"
-        config.write_text(model_config.text(scenario.models, self.models_root))
-        rest, grpc = _free_port(), _free_port()
+        self._taken = socket.create_server(("", 0))
+        rest, grpc, taken = _free_port(), _free_port(), self._taken.getsockname()[1]
         self.addresses = Addresses(f"{_HOST}:{rest}", f"{_HOST}:{grpc}")
-        flags = {"port": grpc, "rest_api_port": rest, "model_config_file": config}
-        flags |= {"file_system_poll_wait_seconds": scenario.poll_seconds, **scenario.flags}
-        self.command = command + [f"--{name}={_flag(value)}" for name, value in flags.items()]
-        self._log = self._folder / "server.log"
-        with self._log.open("wb") as log:
+        self._words = {"$MODELS": root, "$FILES": beside, "$REST": rest, "$GRPC": grpc, "$TAKEN": taken}
+        for name, text in files.items():
+            (beside / name).write_text(self.fill(text))
+        self.command = [*command, *map(self.fill, arguments)]
+        self._stdout, self._log = self._folder / "stdout", self._folder / "server.log"
+        with self._stdout.open("wb") as stdout, self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(_GUARD), str(os.getpid()), *self.command],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=stdout,
                 stderr=log,
                 env=_environment(),
                 # Ctrl-C is for the runner, which then stops the server in its own order.
                 start_new_session=True,
             )
-        try:
-            self._wait(rest, grpc)
-        except BaseException:
-            self.stop()
-            raise
 
     @property
     def pid(self) -> int:
         """Id of the process."""
         return self._process.pid
 
+    def fill(self, text: str) -> str:
+        """``text`` with the words for folders and ports replaced."""
+        for word, value in self._words.items():
+            text = text.replace(word, str(value))
+        return text
+
+    def exit_status(self, patience: float = 0) -> int | None:
+        """How the process ended, within ``patience`` seconds; None if it runs. -N is the end by signal N."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(patience)
+        return None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
+    def stdout(self) -> str:
+        """All that the server wrote to standard output so far; a server may hold it back until it ends."""
+        return self._stdout.read_text("utf-8", "replace")
+
+    def stderr(self) -> str:
+        """All that the server wrote to standard error so far: its log."""
+        return self._log.read_text("utf-8", "replace")
+
     def logs(self) -> str:
-        """The last lines of what the server wrote to stdout and stderr."""
+        """The last lines of what the server wrote to both."""
         if not self._log.exists():
             return ""
-        return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
+        return "\n".join([*self.stderr().splitlines(), *self.stdout().splitlines()][-LOG_LINES:])
 
     def stop(self) -> None:
         """End the process and all it started, then delete the folder."""
@@ -124,13 +163,34 @@ class ProcessServer:
         with contextlib.suppress(ProcessLookupError):  # as a rule nothing is left
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._taken.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _wait(self, *ports: int) -> None:
+
+class ProcessServer(LaunchedProcess):
+    """A server process that serves a scenario's models on both ports. Raises StartError."""
+
+    def __init__(self, command: list[str], scenario: Scenario) -> None:
+        flags = {"port": "$GRPC", "rest_api_port": "$REST", "model_config_file": f"$FILES/{_CONFIG}"}
+        flags |= {"file_system_poll_wait_seconds": scenario.poll_seconds, **scenario.flags}
+        super().__init__(
+            command,
+            scenario.configured(),
+            scenario.models,
+            [f"--{name}={_flag(value)}" for name, value in flags.items()],
+            {_CONFIG: model_config.text(scenario.models, "$MODELS"), **scenario.files},
+        )
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait(self) -> None:
         """Wait until every port is open, which a server does when its models are loaded [1.3.7]."""
         deadline = time.monotonic() + START_DEADLINE
-        for port in ports:
-            while not _listens(port):
+        for port in (self._words["$REST"], self._words["$GRPC"]):
+            while not _listens(int(port)):
                 if self._process.poll() is not None:
                     raise StartError(self._story(f"ended with exit code {self._process.returncode}"))
                 if time.monotonic() > deadline:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from harness import client
 from harness.scenario import Capability, Code, Scenario, State
+from harness.startup import StartUp
 from harness.targets.base import Addresses, StartError, Unsupported, UsageError
 
 _USAGE = "give url:http://host:8501,host:8500 (REST first with http://, then gRPC; one of them is enough)"
@@ -61,6 +62,10 @@ class UrlTarget:
         finally:
             reader.close()
         return UrlServer(self.addresses)
+
+    def launch(self, start_up: StartUp) -> NoReturn:  # noqa: ARG002 - the interface of targets
+        """Raises Unsupported: nothing can be started here."""
+        raise Unsupported(f"target {self.spec} cannot {Capability.LAUNCH}")
 
     def describe(self) -> Mapping[str, Any]:
         """The addresses; a server does not tell its version."""

@@ -8,8 +8,12 @@
     outcome: element.dataset.o,
     level: element.dataset.l,
     differs: "d" in element.dataset,
-    text: `${element.firstElementChild.textContent} ${element.dataset.f}`.toLowerCase(),
+    facts: element.dataset.f.toLowerCase().split(" "),
+    text: element.firstElementChild.textContent.toLowerCase(),
   }));
+  // 4.6 finds the facts 4.6 and 4.6.2, but not 4.60 or 14.6.
+  const finds = (row, word) =>
+    row.text.includes(word) || row.facts.some((fact) => fact === word || fact.startsWith(`${word}.`));
   const kinds = {
     all: () => true,
     failing: (row) => ["failed", "errored", "xpassed"].includes(row.outcome),
@@ -29,7 +33,7 @@
     let shown = 0;
     for (const row of rows) {
       const visible =
-        wanted(row) && (!level || row.level === level) && words.every((word) => row.text.includes(word));
+        wanted(row) && (!level || row.level === level) && words.every((word) => finds(row, word));
       row.element.hidden = !visible;
       shown += visible;
       counts.set(row.chapter, (counts.get(row.chapter) || 0) + visible);

@@ -122,9 +122,13 @@ def test_numbers_that_json_lacks_are_refused(record: recording.Record) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, """curl -sS -i -X POST "http://$REST/v1/models/m:predict" -d '{}'"""),
-        ({"method": "GET /v1/models/m", "request": b""}, 'curl -sS -i -X GET "http://$REST/v1/models/m"'),
+        ({}, """-X POST -H 'A: b' "http://$REST/v1/models/m:predict" --data-raw '{}'"""),
+        ({"method": "GET /v1/m", "request": b"", "request_headers": ()}, '-X GET "http://$REST/v1/m"'),
+        ({"method": "GET /v1/$x", "request": b""}, r'"http://$REST/v1/\$x"'),
+        ({"method": "HEAD /v1", "request": b"", "request_headers": ()}, '-I "http://$REST/v1"'),
         ({"request": b"x" * 3000}, "--data-binary @body.json  # 3000 bytes"),
+        ({"request": b"\xff"}, "echo /w== | base64 -d | curl"),
+        ({"method": "", "request": b"GARBAGE"}, "rest.raw("),
         (GRPC, "base64.b64decode"),
     ],
 )

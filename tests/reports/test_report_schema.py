@@ -61,7 +61,7 @@ def test_every_keyword_of_the_schema_is_one_that_is_checked() -> None:
     # An unknown keyword raises KeyError: all definitions are visited with a value of each type.
     for kind in BY_KIND:
         for value in ({}, [], "text", 1.5, None, True):
-            spoiled = {name: value for name in BY_KIND[kind]} | {"kind": kind}
+            spoiled = dict.fromkeys(BY_KIND[kind], value) | {"kind": kind}
             assert isinstance(schema.line_problems(spoiled), list)
 
 

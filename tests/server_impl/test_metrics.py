@@ -13,7 +13,7 @@ from server_impl.metrics import (
     ServingMetrics,
     exponential_bounds,
 )
-from server_impl.protocol import prometheus
+from server_impl.protocol.rest.app import prometheus
 
 
 def test_bounds() -> None:

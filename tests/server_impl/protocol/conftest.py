@@ -13,7 +13,7 @@ from server_impl.lifecycle.monitor import Monitor
 from server_impl.lifecycle.snapshot import Serving
 from server_impl.lifecycle.states import Event, ServableId, State
 from server_impl.metrics import ServingMetrics
-from server_impl.protocol.rest import RestApp
+from server_impl.protocol.rest.app import RestApp
 from server_impl.servable.servable import Servable, Signature, TensorSpec
 from server_impl.tensor import Tensor
 

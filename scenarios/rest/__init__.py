@@ -1,0 +1,1 @@
+"""HTTP and the REST API: addresses, methods, headers, errors, connections."""

@@ -1,0 +1,1 @@
+"""The gRPC API over the inference core, and the servers that carry it."""

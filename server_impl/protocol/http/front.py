@@ -1,0 +1,226 @@
+"""The HTTP server: connections of an asyncio event loop in front of an application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Protocol, cast
+
+from server_impl.protocol.http.head import Framing, Refusal
+from server_impl.protocol.http.reader import Continue, Event, HttpReader, Request
+from server_impl.protocol.http.response import Reply, Response, page, render, render_continue
+
+_log = logging.getLogger(__name__)
+
+#: So many connections may wait to be accepted (libevent's figure).
+_BACKLOG = 128
+
+
+class App(Protocol):
+    """What answers requests. ``handle`` runs on the event loop and must not block it."""
+
+    def handle(self, request: Request) -> Reply:
+        """The reply to one request."""
+
+
+def listen(port: int, address: str | None = None) -> socket.socket:
+    """A listening socket on ``address``; without one on all of IPv6 and IPv4, failing that on all of IPv4.
+
+    Port 0 means any free port; only the low 16 bits of ``port`` count, as in TensorFlow Serving.
+    Raises OSError if no address can be bound [1.2 #3, 1.3.11].
+    """
+    port %= 1 << 16
+    if address is not None:
+        return _bound(address, port)
+    try:
+        return _bound("::", port)
+    except OSError:
+        return _bound("0.0.0.0", port)
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((address, port))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class HttpFront:
+    """Serves ``app`` on one listening socket. Belongs to the event loop on which it was started.
+
+    Replies that may take long are made on ``executor``. The responses of one connection keep the order
+    of its requests. Idle connections are kept for ever [4.9.2].
+    """
+
+    def __init__(self, app: App, executor: Executor) -> None:
+        self.app = app
+        self.executor = executor
+        self.closing = False
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+        self._gone = asyncio.Event()
+
+    async def start(self, sock: socket.socket) -> None:
+        """Accept connections on ``sock``, which from now on belongs to the front."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self, loop), sock=sock, backlog=_BACKLOG)
+
+    async def close(self, grace_s: float) -> None:
+        """Stop accepting, let requests in flight be answered for up to ``grace_s`` seconds, close everything.
+
+        Idle connections are closed at once, the others after the response that they wait for.
+        """
+        self.closing = True
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), grace_s)
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    def add(self, connection: _Connection) -> None:
+        """A client has come."""
+        self._connections.add(connection)
+
+    def remove(self, connection: _Connection) -> None:
+        """A client has gone."""
+        self._connections.discard(connection)
+        if self.closing and not self._connections:
+            self._gone.set()
+
+
+class _Connection(asyncio.Protocol):
+    """One client. Its requests are handled one at a time, in their order."""
+
+    def __init__(self, front: HttpFront, loop: asyncio.AbstractEventLoop) -> None:
+        self._front = front
+        self._loop = loop
+        self._reader = HttpReader()
+        self._queue: deque[Event] = deque()  # understood, not yet handled
+        self._busy = False  # a reply is being made on the executor
+        self._clogged = False  # the client does not read what it is sent
+        self._half_closed = False  # the client has sent its last byte
+        self._ended = False  # no more responses will be sent
+        self._reading = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._front.add(self)
+        if self._front.closing:
+            self._end()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._ended = True
+        self._queue.clear()
+        self._front.remove(self)
+
+    def data_received(self, data: bytes) -> None:
+        events = self._reader.receive(data)
+        if events and not self._ended:
+            self._queue.extend(events)
+            self._advance()
+
+    def eof_received(self) -> bool:
+        # A client that has closed its half still gets the answers it waits for.
+        self._half_closed = True
+        return self._busy or self._clogged
+
+    def pause_writing(self) -> None:
+        self._clogged = True
+
+    def resume_writing(self) -> None:
+        self._clogged = False
+        self._advance()
+
+    def close_if_idle(self) -> None:
+        """Close now unless a request is being received, handled or answered."""
+        if not (self._busy or self._queue or self._clogged) and self._reader.idle:
+            self._end()
+
+    def abort(self) -> None:
+        """Close now, whatever is under way."""
+        self._ended = True
+        self._transport.abort()
+
+    def _advance(self) -> None:
+        """Handle what is queued as far as that is possible without waiting, then pace the reading."""
+        queue = self._queue
+        while queue and not (self._busy or self._clogged or self._ended):
+            event = queue.popleft()
+            if type(event) is Request:
+                self._answer(event)
+            elif type(event) is Refusal:
+                self._send(page(event.status), event.framing)
+            elif type(event) is Continue:
+                self._transport.write(render_continue(event.version))
+        if self._ended:
+            return
+        # Nothing more is read from a client whose last requests have not had their turn yet.
+        reading = not queue
+        if reading != self._reading:
+            self._reading = reading
+            (self._transport.resume_reading if reading else self._transport.pause_reading)()
+        if self._half_closed and not (self._busy or self._clogged):
+            self._end()
+
+    def _answer(self, request: Request) -> None:
+        try:
+            reply = self._front.app.handle(request)
+        except Exception:
+            reply = _crashed()
+        framing = request.head.framing
+        if isinstance(reply, Response):
+            self._send(reply, framing)
+        else:
+            self._busy = True
+            self._front.executor.submit(self._make, reply, framing)
+
+    def _make(self, work: Callable[[], Response], framing: Framing) -> None:
+        """Make a reply; runs on the executor."""
+        try:
+            response = work()
+        except Exception:
+            response = _crashed()
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: there is nobody left to tell
+            self._loop.call_soon_threadsafe(self._made, response, framing)
+
+    def _made(self, response: Response, framing: Framing) -> None:
+        self._busy = False
+        self._send(response, framing)
+        self._advance()
+
+    def _send(self, response: Response, framing: Framing) -> None:
+        if self._ended:
+            return
+        data, closes = render(response, framing)
+        self._transport.write(data)
+        if closes or self._front.closing:
+            self._end()
+
+    def _end(self) -> None:
+        """Close once everything written has been sent."""
+        self._ended = True
+        self._queue.clear()
+        self._transport.close()
+
+
+def _crashed() -> Response:
+    _log.exception("Unexpected error while a request was handled. It is answered with status 500.")
+    return page(500)

@@ -1,0 +1,173 @@
+"""Reading HTTP/1.x requests from bytes as they arrive, with libevent's tolerance and its refusals [4.8, 4.9].
+
+No sockets here: ``HttpReader`` is fed with whatever came, and gives what that has completed. Time is
+linear in the bytes received; memory is what was received and not yet handed on, never what a client
+merely announced.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import NamedTuple
+
+from server_impl.protocol.http.head import Head, Refusal, parse, parse_fields, parse_request_line
+
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+#: As ``strtoll`` reads it; a blank ends the number, a chunk extension (``;``) is an error.
+_CHUNK_SIZE = re.compile(rb"\s*+[+]?(?:0[xX])?([0-9a-fA-F]{1,15})(?: .*)?", re.DOTALL)
+
+
+class Request(NamedTuple):
+    """One whole request. ``body`` is as sent: chunks are joined, encodings are not undone."""
+
+    head: Head
+    body: bytes
+
+
+class Continue(NamedTuple):
+    """The client waits to be told ``100 Continue`` before it sends its body [4.9.3]."""
+
+    version: tuple[int, int]
+
+
+Event = Request | Refusal | Continue
+
+
+class HttpReader:
+    """Turns the bytes of one connection into requests.
+
+    After a ``Refusal`` all that follows is ignored: the connection is to be closed once the refusal has
+    been answered. The same bytes give the same requests however they are cut into pieces; only
+    ``Continue`` depends on timing, as it says that no byte of the body had come yet.
+    """
+
+    def __init__(self) -> None:
+        self._pending = bytearray()  # received, not yet consumed
+        self._searched = 0  # so many of the bytes not yet consumed hold no end of what is looked for
+        self._line_judged = False  # the first line of an incomplete head is a request line
+        self._head: Head | None = None  # set while its body is being read
+        self._body = BytesIO()
+        self._missing = 0  # bytes of the body, or of the present chunk, that have not come yet
+        self._in_trailer = False
+        self._refused = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing of a next request has come yet."""
+        return self._head is None and not self._pending
+
+    def receive(self, data: bytes) -> list[Event]:
+        """What ``data`` has completed, in order. Never raises."""
+        events: list[Event] = []
+        if self._refused:
+            return events
+        # The usual case is one whole request in one piece: it is read where it lies.
+        buffer: bytes | bytearray = data
+        if self._pending:
+            self._pending += data
+            buffer = self._pending
+        position = 0
+        while position < len(buffer):
+            position, event = self._next(buffer, position)
+            if event is None:
+                break
+            events.append(event)
+            if type(event) is Refusal:
+                self._refused = True
+                self._pending = bytearray()
+                return events
+        if buffer is self._pending:
+            del self._pending[:position]
+        elif position < len(data):
+            self._pending += data[position:]
+        return events
+
+    def _next(self, buffer: bytes | bytearray, start: int) -> tuple[int, Event | None]:
+        """Read on from ``start``; gives where reading stopped, and an event unless more is needed."""
+        if self._head is None:
+            return self._read_head(buffer, start)
+        if self._head.chunked:
+            return self._read_chunks(self._head, buffer, start)
+        end = self._take(buffer, start)
+        return end, None if self._missing else self._complete(self._head)
+
+    def _read_head(self, buffer: bytes | bytearray, start: int) -> tuple[int, Event | None]:
+        searched = start + self._searched
+        span = self._lines_until_empty_one(buffer, start)
+        if span is None:
+            return start, self._judge_early(buffer, start, searched)
+        end, position = span
+        self._line_judged = False
+        head = parse(bytes(buffer[start:end]))
+        if isinstance(head, Refusal):
+            return position, head
+        if not head.chunked:
+            after = position + head.length
+            if len(buffer) >= after:
+                return after, Request(head, bytes(buffer[position:after]))
+        self._head = head
+        self._missing = head.length
+        if position < len(buffer):
+            return self._next(buffer, position)
+        return position, Continue(head.framing.version) if head.expects_continue else None
+
+    def _judge_early(self, buffer: bytes | bytearray, start: int, searched: int) -> Refusal | None:
+        """Refuse an incomplete head as soon as its first line turns out not to be a request line."""
+        end = -1 if self._line_judged else buffer.find(b"\n", searched)
+        if end < 0:
+            return None
+        self._line_judged = True
+        return None if parse_request_line(bytes(buffer[start:end])) else Refusal(400)
+
+    def _read_chunks(self, head: Head, buffer: bytes | bytearray, start: int) -> tuple[int, Event | None]:
+        while not self._in_trailer:
+            if self._missing:
+                start = self._take(buffer, start)
+            end = buffer.find(b"\n", start + self._searched)
+            if end < 0:
+                self._searched = len(buffer) - start
+                return start, None
+            self._searched = 0
+            line = bytes(buffer[start:end]).removesuffix(b"\r")
+            start = end + 1
+            if line:  # empty lines are skipped: one comes after the data of each chunk
+                size = _CHUNK_SIZE.fullmatch(line)
+                if size is None:
+                    return start, Refusal(413, head.framing)
+                self._missing = int(size[1], 16)
+                self._in_trailer = not self._missing
+        span = self._lines_until_empty_one(buffer, start)
+        if span is None:
+            return start, None
+        end, position = span
+        self._in_trailer = False
+        # Trailer fields must be well-formed, and are of no use to anyone.
+        if parse_fields(bytes(buffer[start:end])) is None:
+            return position, Refusal(400, head.framing)
+        return position, self._complete(head)
+
+    def _lines_until_empty_one(self, buffer: bytes | bytearray, start: int) -> tuple[int, int] | None:
+        """Where the lines from ``start`` on end, and where the empty line after them does."""
+        for empty in (b"\n", b"\r\n"):
+            if buffer.startswith(empty, start):
+                return start, start + len(empty)
+        found = _EMPTY_LINE.search(buffer, start + max(0, self._searched - 2))
+        if found is None:
+            self._searched = len(buffer) - start
+            return None
+        self._searched = 0
+        return found.start() + 1, found.end()
+
+    def _take(self, buffer: bytes | bytearray, start: int) -> int:
+        """Move what has come of the missing bytes to the body."""
+        end = min(len(buffer), start + self._missing)
+        self._body.write(memoryview(buffer)[start:end])
+        self._missing -= end - start
+        return end
+
+    def _complete(self, head: Head) -> Request:
+        request = Request(head, self._body.getvalue())
+        self._head = None
+        self._body = BytesIO()
+        return request
