@@ -44,6 +44,7 @@ Nothing here touches the network or needs pytest; :mod:`harness.exchange` plays 
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -78,13 +79,18 @@ Text = str | re.Pattern[str] | AnyOf[str]
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A document: members in any order, floats within ``tolerance``, NaN equal to NaN, 1 not equal to 1.0."""
+    """A document: members in any order, floats within ``tolerance``, NaN equal to NaN, 1 not equal to 1.0.
+
+    Where ``whole`` is False an object may have more members than ``value`` names.
+    """
 
     value: Any
+    _: KW_ONLY
+    whole: bool = True
     tolerance: float = TOLERANCE
 
     def __str__(self) -> str:
-        return json.dumps(self.value)
+        return ("" if self.whole else "a document with ") + json.dumps(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +110,15 @@ Body = str | bytes | re.Pattern[str] | Json | ErrorText
 
 
 class Long(NamedTuple):
-    """A long body in short form: pieces of text, each with how often it is repeated."""
+    """A long body in short form: pieces of text, each with how often it is repeated; gzipped if asked."""
 
     pieces: tuple[tuple[str, int], ...]
+    gzipped: bool = False
 
     def encode(self) -> bytes:
         """The body."""
-        return "".join(text * times for text, times in self.pieces).encode()
+        body = b"".join(text.encode() * times for text, times in self.pieces)
+        return gzip.compress(body, 1, mtime=0) if self.gzipped else body
 
 
 @dataclass(frozen=True, slots=True)

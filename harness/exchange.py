@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import replace
 
 from harness.cases import Answer, AnyOf, Case, GrpcCase, HttpRequest, Refused, Reply, RestCase, show
-from harness.client import Exchange, GrpcClient, Refusal, Unreachable
+from harness.client import Exchange, GrpcClient, Observer, Refusal, RestClient, Unreachable
 from harness.client.http_socket import Connection, WireReply
 from harness.matching import body_problem, message_problem, text_fits
 from harness.player import Player
@@ -18,8 +18,6 @@ TIMEOUT = 30.0
 #: Bytes of a body that a failure shows.
 _SHOWN = 2000
 
-Observer = Callable[[Exchange], None]
-
 
 def play(case: Case, player: Player) -> None:
     """Play a case on the player's server. Raises Mismatch, Unsupported."""
@@ -28,22 +26,23 @@ def play(case: Case, player: Player) -> None:
         assert isinstance(client, GrpcClient)
         play_grpc(case, client)
     else:
-        play_rest(case, client.address, player.evidence.append)
+        assert isinstance(client, RestClient)
+        play_rest(case, client, player.evidence.append)
 
 
-def play_rest(case: RestCase, address: str, observe: Observer) -> None:
+def play_rest(case: RestCase, client: RestClient, observe: Observer) -> None:
     """Send the requests over a connection of their own. Raises Mismatch."""
     turns: list[tuple[HttpRequest | bytes | None, Reply | AnyOf[Reply]]] = [
         (case.request, case.reply),
         *case.then,
     ]
     try:
-        connection = Connection(address, TIMEOUT)
+        connection = client.connection(TIMEOUT)
     except Unreachable as error:
         raise Mismatch(show(case.reply), str(error)) from error
     try:
         for request, expected in turns:
-            _turn(connection, address, request, expected, observe)
+            _turn(connection, client, request, expected, observe)
     finally:
         connection.close()
 
@@ -63,7 +62,7 @@ def play_grpc(case: GrpcCase, client: GrpcClient) -> None:
 
 def _turn(
     connection: Connection,
-    address: str,
+    client: RestClient,
     request: HttpRequest | bytes | None,
     expected: Reply | AnyOf[Reply],
     observe: Observer,
@@ -72,7 +71,7 @@ def _turn(
     started, clock = time.time(), time.perf_counter()
     try:
         if request is not None:
-            connection.send(request if isinstance(request, bytes) else request.encode(address))
+            connection.send(_encoded(request, client))
         reply = connection.receive(request.method if isinstance(request, HttpRequest) else "")
     except Unreachable as error:
         observe(_exchange(request, None, started, time.perf_counter() - clock))
@@ -82,6 +81,12 @@ def _turn(
     problems = [_rest_problem(option, reply, closed) for option in options]
     if None not in problems:
         raise Mismatch(show(expected), f"{problems[0]}: {_shown(reply)}")
+
+
+def _encoded(request: HttpRequest | bytes, client: RestClient) -> bytes:
+    if isinstance(request, bytes):
+        return request
+    return replace(request, headers=(*request.headers, *client.headers)).encode(client.address)
 
 
 def _rest_problem(expected: Reply, reply: WireReply, closed: bool) -> str | None:

@@ -38,12 +38,12 @@ def body_problem(expected: Body | AnyOf[Body] | None, actual: bytes) -> str | No
         case AnyOf():
             problems = [body_problem(option, actual) for option in expected.options]
             return None if None in problems else problems[0]
-        case Json(value, tolerance):
+        case Json(value):
             try:
                 document = json_form.document(actual)
             except BadReply as error:
                 return str(error)
-            return value_problem(value, document, tolerance)
+            return value_problem(value, document, expected.tolerance, whole=expected.whole)
         case ErrorText(str() as text):
             return body_problem(error_body(text), actual)
         case ErrorText(text):
@@ -58,10 +58,12 @@ def body_problem(expected: Body | AnyOf[Body] | None, actual: bytes) -> str | No
     return None if actual == expected else "the body differs"
 
 
-def value_problem(expected: Any, actual: Any, tolerance: float, path: str = "$") -> str | None:
-    """Where two JSON values differ: members in any order, floats within ``tolerance``, NaN equal to NaN."""
+def value_problem(
+    expected: Any, actual: Any, tolerance: float, path: str = "$", *, whole: bool = True
+) -> str | None:
+    """Where two JSON values differ; see :class:`harness.cases.Json`."""
     if isinstance(expected, dict) and isinstance(actual, dict):
-        if expected.keys() != actual.keys():
+        if expected.keys() - actual.keys() or (whole and actual.keys() - expected.keys()):
             return f"{path} has members {sorted(actual)} instead of {sorted(expected)}"
         pairs = [(f"{path}.{key}", expected[key], actual[key]) for key in expected]
     elif isinstance(expected, list) and isinstance(actual, list):
@@ -70,7 +72,7 @@ def value_problem(expected: Any, actual: Any, tolerance: float, path: str = "$")
         pairs = [(f"{path}[{at}]", *pair) for at, pair in enumerate(zip(expected, actual, strict=True))]
     else:
         return None if _same(expected, actual, tolerance) else f"{path} is {actual!r} instead of {expected!r}"
-    problems = (value_problem(right, came, tolerance, where) for where, right, came in pairs)
+    problems = (value_problem(right, came, tolerance, where, whole=whole) for where, right, came in pairs)
     return next((problem for problem in problems if problem), None)
 
 

@@ -22,7 +22,12 @@ def text(models: Iterable[Model], root: str) -> str:
 
 def message(models: Iterable[Model], root: str) -> wire.ModelServerConfig:
     """The same as a message, for reloads over gRPC."""
-    return text_format.Parse(text(models, root), wire.ModelServerConfig())
+    return parsed(text(models, root))
+
+
+def parsed(config: str) -> wire.ModelServerConfig:
+    """A configuration in text format as a message."""
+    return text_format.Parse(config, wire.ModelServerConfig())
 
 
 def _fields(model: Model, root: str) -> Iterable[str]:

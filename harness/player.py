@@ -6,17 +6,21 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from harness import model_config, models
-from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, RestClient, Unreachable
+from harness.actions import Configure, Copy, Put, Send
+from harness.background import Errand
+from harness.checks import Answered, Closed, LoadsInOrder, Logs, Passes, Pending, Returned
+from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, Unreachable
+from harness.judge import Judge
 from harness.models import cache
 from harness.scenario import (
     Action,
     Answers,
-    Call,
     Check,
+    Code,
     Describes,
     Drains,
     Fails,
@@ -26,20 +30,20 @@ from harness.scenario import (
     Refuses,
     Reload,
     Replace,
-    Request,
     Scenario,
     Shows,
     State,
-    Step,
 )
 from harness.targets import Target, Unsupported, require
-from harness.verdict import Mismatch, answering, difference
-from harness.watch import Drain, Stream
+from harness.verdict import Mismatch
+from harness.watch import Drain, History, Stream
 
 #: Seconds after a poll until everything that a step causes must be visible.
 PATIENCE = 10.0
 #: Seconds between two looks at something that is awaited.
 _LOOK = 0.05
+#: Seconds that a quiet step is watched beyond the two looks at the disk: the ticks of the manager [3.2.3].
+_QUIET = 0.5
 
 _FAILURES = (Mismatch, Refusal, BadReply, Unreachable)
 
@@ -54,17 +58,37 @@ class Event(NamedTuple):
     detail: str
 
 
+class _Case(NamedTuple):
+    """A check of step number ``step`` over one protocol, or none."""
+
+    step: int
+    check: Check
+    protocol: Protocol | None
+
+    @property
+    def key(self) -> tuple[int, str, Protocol | None]:
+        return self.step, self.check.key, self.protocol
+
+
 def contents_needed(scenario: Scenario) -> Iterable[tuple[models.Builder, int]]:
     """Builder and contents of every version folder that the scenario can ask for."""
     configured = scenario.configured()
     for model in scenario.models:
         yield from ((models.BUILDERS[model.builder], model.contents(version)) for version in model.versions)
-    for action in itertools.chain.from_iterable(step.actions for step in scenario.steps):
-        if isinstance(action, Publish | Replace):
-            model = configured[action.model]
-            default = model.contents(action.version)
-            contents = default if action.contents is None else action.contents
-            yield models.BUILDERS[model.builder], contents
+    for action in itertools.chain(scenario.before, *(step.actions for step in scenario.steps)):
+        match action:
+            case (
+                Publish(model=name, contents=None, version=version)
+                | Copy(model=name, contents=None, version=version)
+            ):
+                yield models.BUILDERS[configured[name].builder], configured[name].contents(version)
+            case (
+                Publish(model=name, contents=int(contents))
+                | Copy(model=name, contents=int(contents))
+                | Replace(model=name, contents=contents)
+                | Put(model=name, contents=contents)
+            ):
+                yield models.BUILDERS[configured[name].builder], contents
 
 
 class Player:
@@ -90,11 +114,13 @@ class Player:
         self.position = -1
         self._patience = patience
         self._on_event = on_event
-        self._numbers = itertools.count()
+        self._judge = _judge(scenario)
         self._clients: dict[Protocol, Client] = {}
         self._observing: list[Client] = []
-        self._observers: dict[tuple[str, Protocol], Stream | Drain] = {}
-        self._disturbed: dict[tuple[str, Protocol], Mismatch] = {}
+        self._observers: dict[tuple[int, str, Protocol | None], Stream | Drain | History] = {}
+        self._disturbed: dict[tuple[int, str, Protocol | None], Mismatch] = {}
+        self._passed: dict[tuple[int, str, Protocol | None], list[Exchange]] = {}
+        self._errands: dict[str, Errand[Any]] = {}
         self._broken: Mismatch | None = None
         require(target, scenario.needs)
         cache.prepare(contents_needed(scenario), lambda text: self._tell("build", text))
@@ -105,8 +131,9 @@ class Player:
             self._protocols = tuple(protocol for protocol in protocols if self._address(protocol))
             if not self._protocols:
                 raise Unsupported(f"target {target.spec} has no address for {', '.join(protocols)}")
-            self._deadline = time.monotonic() + scenario.poll_seconds + patience
-            self._await_models()
+            self._acted = time.monotonic()
+            if scenario.opens:
+                self._await_models()
         except BaseException:
             self.close()
             raise
@@ -117,40 +144,59 @@ class Player:
         return not any(step.actions for step in self.scenario.steps[: self.position + 1])
 
     def adopt(self, scenario: Scenario) -> None:
-        """Go on with another scenario of the same models and flags, from its beginning."""
+        """Go on with another scenario of the same setting, from its beginning."""
         self.scenario = scenario
+        self._judge = _judge(scenario)
         self.position = -1
 
     def client(self, protocol: Protocol) -> Client:
-        """The player's own client. Raises Unsupported where the server does not speak ``protocol``."""
+        """The player's own client. Raises Unsupported where the server does not speak ``protocol``.
+
+        Raises Unreachable where a server that is not expected to be ready is not: a channel that fails to
+        connect would wait before it tries again.
+        """
         if protocol not in self._clients:
+            address = self._address(protocol)
+            if address is not None and not self.scenario.opens and not self.server.listens(protocol):
+                raise Unreachable(f"nobody listens at {address}")
             self._clients[protocol] = self._connect(protocol, self.evidence.append)
         return self._clients[protocol]
 
+    def can_reach(self, index: int) -> bool:
+        """Tell whether step number ``index`` has not been passed by a later one."""
+        return self.position <= index or self.position in self.scenario.together(index)
+
     def reach(self, index: int) -> None:
         """Play the steps up to number ``index``. Raises Unsupported where the target cannot."""
-        if index < self.position:
+        if not self.can_reach(index):
             raise ValueError(f"step {index} is past; a scenario cannot be played backwards")
-        for step in self.scenario.steps[: index + 1]:
+        last = self.scenario.together(index)[-1]
+        for step in self.scenario.steps[: last + 1]:
             require(self.target, step.needs)
-        while self.position < index and self._broken is None:
-            self.position += 1
-            self._play(self.scenario.steps[self.position])
+        while self.position < last and self._broken is None:
+            together = self.scenario.together(self.position + 1)
+            self.position = together[-1]
+            self._play(together)
 
-    def verify(self, index: int, check: Check, protocol: Protocol) -> None:
+    def verify(self, index: int, check: Check, protocol: Protocol | None) -> None:
         """Play up to step ``index`` and wait until ``check`` holds. Raises Mismatch when time is up."""
+        require(self.target, check.needs)
         self.reach(index)
-        self.client(protocol)
+        if protocol is not None and self._address(protocol) is None:
+            raise Unsupported(f"target {self.target.spec} has no {protocol} address")
         if self._broken is not None:
             raise self._broken
-        disturbed = self._disturbed.get((check.key, protocol))
-        if disturbed is not None:
-            raise disturbed
+        case = _Case(index, check, protocol)
+        if case.key in self._passed:
+            self.evidence[:] = self._passed[case.key]
+            return
+        if case.key in self._disturbed:
+            raise self._disturbed[case.key]
         while True:
-            failure = self._look(check, protocol)
+            failure = self._look(case)
             if failure is None:
                 return
-            if time.monotonic() > self._deadline or self.scenario.steps[index].quiet:
+            if time.monotonic() > self._deadline(index) or self.scenario.steps[index].quiet:
                 raise failure
             time.sleep(_LOOK)
 
@@ -161,37 +207,19 @@ class Player:
         """
         name, model = type(action).__name__.lower(), getattr(action, "model", None)
         self._tell(name, str(action), model, getattr(action, "version", None))
-        if isinstance(action, Reload):
-            client = self._connect(Protocol.GRPC, self.evidence.append)
-            assert isinstance(client, GrpcClient)
-            with contextlib.closing(client):
-                client.reload(model_config.message(action.models, self.server.models_root))
-        else:
-            assert self.server.repository is not None, "a target that can edit has a repository"
-            self.server.repository.apply(action)
-
-    def ask(self, client: Client, request: Request, right: Mapping[int, int]) -> int:
-        """Send ``request`` and give the version that answered it.
-
-        ``right`` maps each version that may answer to its contents. Raises Mismatch where the answer is
-        none of theirs or names another version, and what the client raises.
-        """
-        model = self.scenario.configured()[request.model]
-        builder = models.BUILDERS[model.builder]
-        inputs = request.inputs or builder.signature(request.signature).sample(next(self._numbers))
-        answer = client.predict(
-            request.model, inputs, version=request.version, label=request.label, signature=request.signature
-        )
-        for version, contents in right.items():
-            wrong = difference(builder, request.signature, contents, inputs, answer)
-            if wrong is None and answer.version in (None, version):
-                return version
-        known = {number for kind, number in contents_needed(self.scenario) if kind is builder}
-        actual = answering(builder, request.signature, inputs, answer, sorted(known))
-        seen = f"a wrong answer: {wrong}" if actual is None else f"the answer of contents {actual}"
-        named = "" if answer.version is None else f", said to come from version {answer.version}"
-        expected = (f"version {version} (contents {contents})" for version, contents in right.items())
-        raise Mismatch(f"the answer of {' or '.join(expected)}", seen + named)
+        match action:
+            case Reload(id="", deadline=deadline):
+                self._reload(action, self.evidence, deadline)
+            case Reload(id=id, deadline=deadline):
+                self._errand(id, lambda evidence: self._reload(action, evidence, deadline))
+            case Send(id=id):
+                self._errand(id, lambda evidence: self._send(action, evidence))
+            case Configure(models=configured, text=text, gone=gone):
+                content = model_config.text(configured, "$MODELS") if text is None else text
+                self.server.configure(None if gone else content)
+            case _:
+                assert self.server.repository is not None, "a target that can edit has a repository"
+                self.server.repository.apply(action)
 
     def close(self) -> None:
         """Stop observers, clients and the server."""
@@ -200,185 +228,237 @@ class Player:
             client.close()
         self.server.stop()
 
-    def _play(self, step: Step) -> None:
-        """Carry out a step and wait until it shows."""
-        self._observe(step)
+    # ----------------------------------------------------------------- steps
+
+    def _play(self, together: range) -> None:
+        """Carry out steps that happen together, and wait until they show."""
+        cases = [case for index in together for case in self._cases(index)]
+        self._observe(cases)
         try:
-            for action in step.actions:
+            for action in itertools.chain.from_iterable(self.scenario.steps[i].actions for i in together):
                 self.perform(action)
         except _FAILURES as error:
             self._broken = Mismatch(f"accepted: {action}", str(error))
         for observer in self._observers.values():
             if isinstance(observer, Drain):
                 observer.await_answer()
-        self._deadline = time.monotonic() + self.scenario.poll_seconds + self._patience
-        if step.quiet:
-            self._keep_quiet(step)
-        else:
-            self._settle(step)
+        self._acted = time.monotonic()
+        self._settle(cases)
         self._stop_observers()
 
-    def _stop_observers(self) -> None:
-        """End what ran while the step happened; what it has seen stays."""
-        for observer in self._observers.values():
-            observer.stop()
-        for client in self._observing:
-            client.close()
-        self._observing.clear()
-
-    def _settle(self, step: Step) -> None:
-        """Wait until every check of the step has held once, or time is up."""
-        for check, protocol in self._cases(step):
-            while self._look(check, protocol) is not None:
-                if time.monotonic() > self._deadline:
-                    return
-                time.sleep(_LOOK)
-
-    def _keep_quiet(self, step: Step) -> None:
-        """Look at the checks until the server must have seen the disk twice; the first failure counts."""
-        end = time.monotonic() + 2 * self.scenario.poll_seconds + 0.5
-        while time.monotonic() < end:
-            for check, protocol in self._cases(step):
-                failure = self._look(check, protocol)
+    def _settle(self, cases: Sequence[_Case]) -> None:
+        """Wait until every check has held once, or its time is up; watch those of quiet steps meanwhile."""
+        quiet = [case for case in cases if self.scenario.steps[case.step].quiet]
+        waiting = [case for case in cases if not self.scenario.steps[case.step].quiet]
+        end = self._acted + (2 * max(self.scenario.poll_seconds, 1) + _QUIET if quiet else 0)
+        while True:
+            waiting = [case for case in waiting if not self._held(case)]
+            for case in quiet:
+                failure = self._look(case)
                 if failure is not None:
-                    self._disturbed.setdefault((check.key, protocol), failure)
+                    self._disturbed.setdefault(case.key, failure)
+            if not waiting and time.monotonic() >= end:
+                return
             time.sleep(_LOOK)
 
-    def _cases(self, step: Step) -> Iterable[tuple[Check, Protocol]]:
-        return [
-            (check, protocol)
-            for check in step.checks
-            for protocol in check.protocols
-            if protocol in self._protocols
-        ]
+    def _held(self, case: _Case) -> bool:
+        """Tell whether a check needs no more waiting: it holds, or its time is up."""
+        step = self.scenario.steps[case.step]
+        failure = self._look(case)
+        if failure is None and step.passing:
+            self._passed[case.key] = list(self.evidence)
+        return failure is None or time.monotonic() > self._deadline(case.step)
 
-    def _observe(self, step: Step) -> None:
-        """Start what has to run while the step happens."""
+    def _deadline(self, index: int) -> float:
+        """When the checks of a step must hold."""
+        within = self.scenario.steps[index].within
+        return self._acted + (self.scenario.poll_seconds + self._patience if within is None else within)
+
+    def _cases(self, index: int) -> Iterable[_Case]:
+        for check in self.scenario.steps[index].checks:
+            if check.needs <= self.target.capabilities:
+                protocols: Iterable[Protocol | None] = check.protocols or (None,)
+                yield from (
+                    _Case(index, check, protocol)
+                    for protocol in protocols
+                    if protocol is None or protocol in self._protocols
+                )
+
+    # ----------------------------------------------------------------- what runs meanwhile
+
+    def _reload(self, action: Reload, evidence: list[Exchange], deadline: float) -> str:
+        root = self.server.models_root
+        config = (
+            model_config.message(action.models, root)
+            if action.text is None
+            else model_config.parsed(action.text.replace("$MODELS", root))
+        )
+        client = self._connect(Protocol.GRPC, evidence.append, deadline)
+        assert isinstance(client, GrpcClient)
+        with contextlib.closing(client):
+            client.reload(config)
+        return "accepted"
+
+    def _send(self, action: Send, evidence: list[Exchange]) -> int:
+        protocol = Protocol.GRPC if self._address(Protocol.GRPC) else Protocol.REST
+        request, right = action.request, self._right(action.request.model, action.by)
+        client = self._connect(protocol, evidence.append, action.deadline)
+        with contextlib.closing(client):
+            return self._judge.ask(client, request, right)
+
+    def _errand(self, name: str, call: Callable[[list[Exchange]], object]) -> None:
+        evidence: list[Exchange] = []
+        self._errands[name] = Errand(lambda: call(evidence), evidence)
+
+    def _observe(self, cases: Sequence[_Case]) -> None:
+        """Start what has to look all the time while the steps happen."""
         self._observers = {}
         self._disturbed = {}
-        for check, protocol in self._cases(step):
-            match check:
-                case NoGap():
-                    self._observers[check.key, protocol] = self._stream(check, protocol)
-                case Drains():
-                    self._observers[check.key, protocol] = self._drain(check, protocol)
+        for case in cases:
+            match case:
+                case _Case(_, NoGap() as check, Protocol() as protocol):
+                    self._observers[case.key] = self._stream(check, protocol)
+                case _Case(_, Drains() as check, Protocol() as protocol):
+                    self._observers[case.key] = self._drain(check, protocol)
+                case _Case(_, Passes(model=model) | LoadsInOrder(model=model), Protocol() as protocol):
+                    reader = self._connect(protocol, lambda _: None)
+                    self._observing.append(reader)
+                    self._observers[case.key] = History(reader, model)
 
     def _stream(self, check: NoGap, protocol: Protocol) -> Stream:
         latest: deque[Exchange] = deque(maxlen=1)
         client = self._connect(protocol, latest.append)
         self._observing.append(client)
         right = self._right(check.request.model, check.before, check.after)
-        return Stream(lambda: self.ask(client, check.request, right), latest)
+        return Stream(lambda: self._judge.ask(client, check.request, right), latest)
 
     def _drain(self, check: Drains, protocol: Protocol) -> Drain:
         evidence: list[Exchange] = []
         client, reader = self._connect(protocol, evidence.append), self._connect(protocol, lambda _: None)
         self._observing += [client, reader]
-        right = self._right(check.request.model, check.by)
-        return Drain(
-            lambda: self.ask(client, check.request, right), reader, check.request.model, check.by, evidence
-        )
+        model, right = check.request.model, self._right(check.request.model, check.by)
+        ask = lambda: self._judge.ask(client, check.request, right)  # noqa: E731
+        return Drain(ask, reader, model, check.by, evidence)
 
-    def _right(self, model: str, *versions: int) -> dict[int, int]:
+    def _stop_observers(self) -> None:
+        """End what ran while the steps happened; what it has seen stays."""
+        for observer in self._observers.values():
+            observer.stop()
+        for client in self._observing:
+            client.close()
+        self._observing.clear()
+
+    # ----------------------------------------------------------------- checks
+
+    def _right(self, model: str, *versions: int) -> Mapping[int, int]:
         """Contents by version, after the step that is being played."""
         return {version: self.scenario.contents(model, version, self.position) for version in versions}
 
-    def _look(self, check: Check, protocol: Protocol) -> Mismatch | None:
+    def _look(self, case: _Case) -> Mismatch | None:
         """Evaluate a check once; None where it holds."""
         self.evidence.clear()
         try:
-            self._evaluate(check, protocol)
+            if case.protocol is None or isinstance(case.check, Closed):
+                self._evaluate_server(case)
+            elif case.key in self._observers:
+                self._evaluate_observer(case)
+            else:
+                self._evaluate_reply(case.check, self.client(case.protocol))
         except Mismatch as error:
             return error
         except _FAILURES as error:
-            return Mismatch(str(check), str(error))
+            return Mismatch(str(case.check), str(error))
         return None
 
-    def _evaluate(self, check: Check, protocol: Protocol) -> None:
-        client = self.client(protocol)
+    def _evaluate_reply(self, check: Check, client: Client) -> None:
         match check:
             case Answers(request, by, contents):
                 right = self._right(request.model, by) if contents is None else {by: contents}
-                self.ask(client, request, right)
+                self._judge.ask(client, request, right)
             case Refuses():
-                self._expect_refusal(client, check)
-            case Shows(model, states):
-                expected = [f"{version} {states[version].name}" for version in sorted(states, reverse=True)]
-                actual = [str(entry) for entry in client.status(model)]
-                if actual != expected:
-                    raise Mismatch(", ".join(expected), ", ".join(actual) or "no versions")
+                self._judge.refusal(client, check)
+            case Shows():
+                self._judge.listing(client, check)
             case Fails():
-                self._expect_failure(client, check)
+                self._judge.failure(client, check)
             case Describes(request, by):
-                self._expect_metadata(client, request, by)
-            case NoGap(_, before, after):
-                stream = self._observers[check.key, protocol]
-                assert isinstance(stream, Stream)
+                self._judge.metadata(client, request, by)
+            case Pending(reload):
+                if self._errands[reload].done:
+                    raise Mismatch(str(check), self._outcome(reload))
+            case Returned():
+                self._expect_return(check)
+            case Answered():
+                self._expect_answer(check)
+
+    def _evaluate_observer(self, case: _Case) -> None:
+        match case.check, self._observers[case.key]:
+            case NoGap(_, before, after), Stream() as stream:
                 self.evidence.extend(stream.evidence)
                 stream.verify(before, after)
-            case Drains():
-                drain = self._observers[check.key, protocol]
-                assert isinstance(drain, Drain)
+            case Drains(), Drain() as drain:
                 self.evidence.extend(drain.evidence)
                 drain.verify()
-
-    def _expect_refusal(self, client: Client, check: Refuses) -> None:
-        request = check.request
-        try:
-            match check.call:
-                case Call.PREDICT:
-                    model = self.scenario.configured().get(request.model, self.scenario.models[0])
-                    sample = models.BUILDERS[model.builder].signature(None).sample(next(self._numbers))
-                    came: object = client.predict(
-                        request.model,
-                        request.inputs or sample,
-                        version=request.version,
-                        label=request.label,
-                        signature=request.signature,
+            case Passes(version=version) as check, History() as history:
+                passed = history.passed(version)
+                if not check.agrees(passed):
+                    raise Mismatch(str(check), ", ".join(state.name for state in passed) or "no such version")
+            case LoadsInOrder() as check, History() as history:
+                if not check.agrees(history.seen):
+                    seen = (
+                        " ".join(f"{version} {state.name}" for version, state in sorted(listing.items()))
+                        for listing in history.seen
                     )
-                case Call.STATUS:
-                    came = [str(entry) for entry in client.status(request.model, version=request.version)]
-                case Call.METADATA:
-                    came = client.metadata(request.model, version=request.version, label=request.label)
+                    raise Mismatch(str(check), "; then ".join(seen))
+
+    def _evaluate_server(self, case: _Case) -> None:
+        match case:
+            case _Case(_, Closed(), Protocol() as protocol):
+                if self.server.listens(protocol):
+                    raise Mismatch("a closed port", f"somebody listens at {self._address(protocol)}")
+            case _Case(_, Logs(times=times) as check):
+                found = check.found(self.server.stderr())
+                if found < times:
+                    raise Mismatch(str(check), f"it says so {found} times")
+
+    def _expect_return(self, check: Returned) -> None:
+        errand = self._errands[check.reload]
+        self.evidence.extend(errand.evidence)
+        try:
+            if errand.result() and check.code is Code.OK:
+                return
         except Refusal as refusal:
             if refusal.agrees(check.code, check.text):
                 return
-            came = refusal
-        text = check.text if isinstance(check.text, str) else f"/{check.text.pattern}/"
-        raise Mismatch(f"{check.code.name}: {text}", str(came))
+        raise Mismatch(str(check), self._outcome(check.reload))
 
-    def _expect_failure(self, client: Client, check: Fails) -> None:
-        states = {entry.version: entry for entry in client.status(check.model)}
-        entry = states.get(check.version)
-        if (
-            entry is None
-            or entry.state is not State.END
-            or entry.code is not check.code
-            or not agrees(entry.text, check.text)
-        ):
-            raise Mismatch(str(check), "no such version" if entry is None else str(entry))
+    def _expect_answer(self, check: Answered) -> None:
+        errand = self._errands[check.id]
+        self.evidence.extend(errand.evidence)
+        try:
+            if errand.result() is not None and not check.abandoned:
+                return
+        except Refusal as refusal:
+            if refusal.code is Code.DEADLINE_EXCEEDED and check.abandoned:
+                return
+        raise Mismatch(str(check), self._outcome(check.id))
 
-    def _expect_metadata(self, client: Client, request: Request, by: int) -> None:
-        metadata = client.metadata(request.model, version=request.version, label=request.label)
-        if metadata.version != by:
-            raise Mismatch(f"metadata of version {by}", f"metadata of version {metadata.version}")
-        builder = models.BUILDERS[self.scenario.configured()[request.model].builder]
-        for name, signature in builder.signatures.items():
-            actual = metadata.signatures.get(name)
-            if actual is None:
-                raise Mismatch(f"signature {name!r}", f"signatures {sorted(metadata.signatures)}")
-            if (actual.inputs, actual.outputs) != (signature.inputs, signature.outputs):
-                raise Mismatch(
-                    f"{name}: {signature.inputs} -> {signature.outputs}",
-                    f"{name}: {actual.inputs} -> {actual.outputs}",
-                )
+    def _outcome(self, name: str) -> str:
+        """How an errand ended, in words."""
+        errand = self._errands[name]
+        try:
+            return str(errand.result()) if errand.done else "no answer yet"
+        except _FAILURES as error:
+            return str(error)
+
+    # ----------------------------------------------------------------- the server
 
     def _await_models(self) -> None:
         """Wait until all versions that the start serves are AVAILABLE: ports open earlier [3.4.3]."""
         client = self.client(self._protocols[0])
         for model in self.scenario.models:
             wanted = set(model.served())
-            while wanted and time.monotonic() < self._deadline:
+            while wanted and time.monotonic() < self._acted + self.scenario.poll_seconds + self._patience:
                 with contextlib.suppress(*_FAILURES):  # the checks of the first step will tell
                     status = client.status(model.name)
                     wanted -= {entry.version for entry in status if entry.state is State.AVAILABLE}
@@ -386,16 +466,20 @@ class Player:
                     time.sleep(_LOOK)
 
     def _address(self, protocol: Protocol) -> str | None:
-        addresses = self.server.addresses
-        return addresses.rest if protocol is Protocol.REST else addresses.grpc
+        return self.server.addresses.of(protocol)
 
-    def _connect(self, protocol: Protocol, on_exchange: Callable[[Exchange], None]) -> Client:
-        address = self._address(protocol)
-        if address is None:
+    def _connect(
+        self, protocol: Protocol, on_exchange: Callable[[Exchange], None], timeout: float = 60.0
+    ) -> Client:
+        if self._address(protocol) is None:
             raise Unsupported(f"target {self.target.spec} has no {protocol} address")
-        if protocol is Protocol.REST:
-            return RestClient(address, on_exchange=on_exchange)
-        return GrpcClient(address, on_exchange=on_exchange)
+        return self.server.client(protocol, on_exchange, timeout)
 
     def _tell(self, name: str, detail: str, model: str | None = None, version: int | None = None) -> None:
         self._on_event(Event(time.time(), name, model, version, detail))
+
+
+def _judge(scenario: Scenario) -> Judge:
+    return Judge(
+        scenario, frozenset((builder.name, contents) for builder, contents in contents_needed(scenario))
+    )

@@ -4,7 +4,8 @@ A test module names its scenario with ``pytestmark = pytest.mark.scenario(SCENAR
 ``check`` runs once for each check of that scenario and protocol; one that takes ``case`` and has the mark
 ``@pytest.mark.cases(CASES)`` runs once for each of these (:mod:`harness.cases`), on the server as it is
 after the first step; one that takes ``player`` gets that server, and says with ``@pytest.mark.fact(...)``
-what it verifies. Modules without the mark see nothing of this plugin.
+what it verifies. Start-ups, which need no scenario, are in :mod:`harness.launching`. Modules without such
+marks see nothing of this plugin.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 
-from harness import exchange, recipe, recording, targets
+from harness import exchange, launching, recipe, recording, targets
 from harness.cases import Case
+from harness.client import Exchange
 from harness.models import cache
 from harness.models.cache import BuildError
 from harness.player import PATIENCE, Event, Player, contents_needed
@@ -35,12 +37,12 @@ _LOG_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class StepCheck:
-    """One check of one step over one protocol."""
+    """One check of one step over one protocol, or over none."""
 
     scenario: Scenario
     index: int
     check: Check
-    protocol: Protocol
+    protocol: Protocol | None
 
     @property
     def step(self) -> Step:
@@ -82,6 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     config.stash[_SESSION] = session = ConformanceSession(config, target)
     config.pluginmanager.register(session, "conformance-session")
+    config.pluginmanager.register(launching, "conformance-launching")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -96,8 +99,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             StepCheck(scenario, index, check, protocol)
             for index, step in enumerate(scenario.steps)
             for check in step.checks
-            for protocol in check.protocols
-            if protocol in protocols
+            for protocol in check.protocols or (None,)
+            if protocol is None or protocol in protocols
         ]
         metafunc.parametrize("check", [_param(check) for check in checks], indirect=True)
     elif "case" in metafunc.fixturenames:
@@ -167,15 +170,14 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Give a failure its text, and every test of a scenario its line for the record."""
     report = yield
-    if item.get_closest_marker("scenario") is None:
+    if not _is_check(item):
         return report
     if report.when == "call" or (report.when == "setup" and not report.passed):
         line = _line(item, call, report)
         setattr(report, _LINE, line)
         if report.failed and call.excinfo is not None:
             if call.excinfo.errisinstance(Mismatch):
-                active = _session(item.config).active
-                report.longrepr = _failure_text(line, active.server.logs() if active is not None else "")
+                report.longrepr = _failure_text(line, _logs(item))
             elif call.excinfo.errisinstance((targets.StartError, BuildError)):
                 report.longrepr = str(call.excinfo.value)
     return report
@@ -191,6 +193,7 @@ class ConformanceSession:
         self._failed: dict[str, Exception] = {}
         self._scenarios: dict[str, Scenario] = {}
         self._record: recording.Record | None = None
+        self.launcher = launching.register(config, target, self._say)
 
     def player(self, scenario: Scenario, index: int) -> Player:
         """A player of ``scenario`` that has not gone beyond step ``index``.
@@ -198,11 +201,12 @@ class ConformanceSession:
         The running server is kept as long as it can be: for the same scenario, and for another one with
         the same models and flags while nothing has been done to it.
         """
+        self.launcher.close()
         active = self.active
         if active is not None:
-            if active.scenario is scenario and active.position <= index:
+            if active.scenario is scenario and active.can_reach(index):
                 return active
-            if active.pristine and _set_up(active.scenario) == _set_up(scenario):
+            if active.pristine and active.scenario.setting == scenario.setting:
                 active.adopt(scenario)
                 return active
             active.close()
@@ -229,7 +233,11 @@ class ConformanceSession:
         """Open the record if there is anything to record."""
         marks = [item.get_closest_marker("scenario") for item in session.items]
         self._scenarios = {mark.args[0].id: mark.args[0] for mark in marks if mark is not None}
-        if self._scenarios and not self._config.option.collectonly:
+        marks = [item.get_closest_marker("start_ups") for item in session.items]
+        self.launcher.expect(
+            {id(mark): start_up for mark in marks if mark for start_up in mark.args[0]}.values()
+        )
+        if any(map(_is_check, session.items)) and not self._config.option.collectonly:
             self._open()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -254,7 +262,8 @@ class ConformanceSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Stop the server and close the record."""
+        """Stop the servers and close the record."""
+        self.launcher.close()
         if self.active is not None:
             self.active.close()
             self.active = None
@@ -312,51 +321,92 @@ def _protocols(config: pytest.Config) -> tuple[Protocol, ...]:
 
 def _param(played: StepCheck) -> Any:
     mark = pytest.mark.fact(*played.check.facts, level=played.check.level)
-    return pytest.param(played, id=f"{played.step.id}/{played.check.key}-{played.protocol}", marks=mark)
+    suffix = "" if played.protocol is None else f"-{played.protocol}"
+    return pytest.param(played, id=f"{played.step.id}/{played.check.key}{suffix}", marks=mark)
+
+
+class _Subject(NamedTuple):
+    """What a test is about: its id in the record, its rule, and how to see it again."""
+
+    name: str
+    rule: str
+    protocol: Protocol | None
+    recipe: str
+    evidence: list[Exchange]
+
+
+def _is_check(item: pytest.Item) -> bool:
+    """Tell whether a test verifies something about the server."""
+    return item.get_closest_marker("scenario") is not None or item.get_closest_marker("fact") is not None
+
+
+def _logs(item: pytest.Item) -> str:
+    """The end of the log of the server that the test looked at."""
+    session = _session(item.config)
+    if item.get_closest_marker("scenario") is None:
+        return "" if session.launcher.running is None else session.launcher.running[1].logs()
+    return "" if session.active is None else session.active.server.logs()
+
+
+def _subject(item: pytest.Item) -> _Subject:
+    function = cast(pytest.Function, item)
+    params: dict[str, Any] = function.callspec.params if hasattr(function, "callspec") else {}
+    chapter, module = item.path.parent.name, item.path.stem.removeprefix("test_")
+    mark, marked = item.get_closest_marker("scenario"), item.get_closest_marker("fact")
+    described = (function.function.__doc__ or function.originalname).strip()
+    suffix = f"[{'-'.join(str(value) for value in params.values())}]" if params else ""
+    if mark is None:
+        launcher, start_up = _session(item.config).launcher, params.get("start_up")
+        return _Subject(
+            f"{chapter}/{module}/{function.originalname + suffix if start_up is None else start_up.id}",
+            described if start_up is None else start_up.rule,
+            marked.kwargs.get("protocol") if marked else None,
+            launcher.recipe(item),
+            list(launcher.evidence),
+        )
+    scenario: Scenario = mark.args[0]
+    active = _session(item.config).active
+    evidence = list(active.evidence) if active is not None and active.scenario is scenario else []
+    protocol: Protocol | None
+    played, case = params.get("check"), params.get("case")
+    if isinstance(played, StepCheck):
+        over = "" if played.protocol is None else f"[{played.protocol}]"
+        name = f"{scenario.id}/{played.step.id}/{played.check.key}{over}"
+        protocol, step = played.protocol, played.step
+        rule = f"{step.rule} Here: {played.check}."
+    elif case is not None:
+        name = f"{chapter}/{module}/{case.id}[{case.protocol}]"
+        protocol, rule, step = case.protocol, case.rule, scenario.steps[0]
+    else:
+        protocol = params.get("protocol") or (marked.kwargs.get("protocol") if marked else None)
+        name, rule, step = f"{scenario.id}/{function.originalname}{suffix}", described, scenario.steps[0]
+    called = next((name for name, value in vars(function.module).items() if value is scenario), "SCENARIO")
+    target = item.config.getoption("target")
+    script = recipe.script(f"scenarios.{chapter}.scenario:{called}", step.id, target, evidence)
+    return _Subject(name, rule, protocol, script, evidence)
 
 
 def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
     """The record's line for a test, in plain types, since it may travel between processes."""
-    function = cast(pytest.Function, item)
-    params: dict[str, Any] = function.callspec.params if hasattr(function, "callspec") else {}
-    played, case = params.get("check"), params.get("case")
+    subject = _subject(item)
     mark = item.get_closest_marker("fact")
     facts = mark.args if mark else ()
-    scenario: Scenario = item.get_closest_marker("scenario").args[0]  # type: ignore[union-attr]
-    active = _session(item.config).active
-    evidence = list(active.evidence) if active is not None and active.scenario is scenario else []
-    chapter = item.path.parent.name
-    protocol: Protocol | None
-    if isinstance(played, StepCheck):
-        name = f"{scenario.id}/{played.step.id}/{played.check.key}[{played.protocol}]"
-        protocol, step = played.protocol, played.step
-        rule = f"{step.rule} Here: {played.check}."
-    elif case is not None:
-        name = f"{chapter}/{item.path.stem.removeprefix('test_')}/{case.id}[{case.protocol}]"
-        protocol, rule, step = case.protocol, case.rule, scenario.steps[0]
-    else:
-        protocol = params.get("protocol") or (mark.kwargs.get("protocol") if mark else None)
-        suffix = f"[{'-'.join(str(value) for value in params.values())}]" if params else ""
-        name = f"{scenario.id}/{function.originalname}{suffix}"
-        rule, step = (function.function.__doc__ or function.originalname).strip(), scenario.steps[0]
     error = call.excinfo.value if call.excinfo is not None else None
-    called = next((name for name, value in vars(function.module).items() if value is scenario), "SCENARIO")
-    module, target = f"scenarios.{chapter}.scenario:{called}", item.config.getoption("target")
     return {
-        "id": name,
-        "chapter": chapter,
+        "id": subject.name,
+        "chapter": item.path.parent.name,
         "facts": [fact for fact in facts if not _ROW.fullmatch(fact)],
         "rows": [fact for fact in facts if _ROW.fullmatch(fact)],
         "level": Level(mark.kwargs.get("level", Level.MUST) if mark else Level.MUST).value,
-        "rule": rule,
-        "protocol": None if protocol is None else Protocol(protocol).value,
+        "rule": subject.rule,
+        "protocol": None if subject.protocol is None else Protocol(subject.protocol).value,
         "outcome": _outcome(report),
         "reason": _reason(report),
         "expected": error.expected if isinstance(error, Mismatch) else None,
         "actual": error.actual if isinstance(error, Mismatch) else None,
-        "recipe": None if report.passed else recipe.script(module, step.id, target, evidence),
+        "recipe": None if report.passed else subject.recipe,
         "duration_s": round(report.duration, 6),
-        "exchanges": [recording.exchange_line(exchange) for exchange in evidence[-4:]],
+        "exchanges": [recording.exchange_line(exchange) for exchange in subject.evidence[-4:]],
     }
 
 

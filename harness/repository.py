@@ -1,6 +1,7 @@
-"""The model repository on disk, edited the way a careful deployer does: every change is one rename.
+"""The model repository on disk.
 
-A server that polls the folder sees a version complete or not at all.
+What careful deployers do is one rename: a server that polls the folder sees a version complete or not at
+all. What others do comes as it is (:mod:`harness.actions`).
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from harness import models
+from harness.actions import Copy, Link, Put, Remove, Touch, Write
 from harness.models import cache
-from harness.scenario import Cut, Files, Model, Publish, Rename, Replace, Withdraw
+from harness.scenario import Action, Cut, Files, Model, Publish, Rename, Replace, Withdraw
 
 
 class Repository:
@@ -37,8 +41,8 @@ class Repository:
         for version in model.versions:
             self.publish(model.name, version, files=model.files)
 
-    def apply(self, action: Publish | Withdraw | Replace | Rename) -> None:
-        """Carry out an action."""
+    def apply(self, action: Action) -> None:
+        """Carry out an action on the repository."""
         match action:
             case Publish(model, version, contents, files):
                 self.publish(model, version, contents, files)
@@ -48,15 +52,30 @@ class Repository:
                 self.replace(model, version, contents)
             case Rename(model, source, target):
                 (self.base(model) / source).rename(self.base(model) / target)
+            case Put(model, entry, contents, files):
+                place = self.base(model) / entry
+                place.parent.mkdir(parents=True, exist_ok=True)
+                self._copy(model, 0, contents, files).rename(place)
+            case Remove(model, entry):
+                self._remove(model, entry)
+            case Write(model, entry, content):
+                (self.base(model) / entry).write_bytes(content)
+            case Copy(model, version, paths, contents=contents, files=files):
+                self._copy_into(model, version, paths, contents, files)
+            case Link(model, entry, target):
+                aside = self._beside(model)
+                aside.symlink_to(target)
+                aside.rename(self.base(model) / entry)
+            case Touch(model, entry, seconds):
+                _touch(self.base(model) / entry, time.time() + seconds)
+            case _:
+                raise TypeError(f"not an action on the repository: {action}")
 
     def publish(
         self, model: str, version: int, contents: int | None = None, files: Files = MappingProxyType({})
     ) -> None:
         """Let a version appear: copied aside, changed as ``files`` say, then renamed."""
-        aside = self._copy(model, version, contents)
-        for path, change in files.items():
-            _change(aside / path, change)
-        aside.rename(self.base(model) / str(version))
+        self._copy(model, version, contents, files).rename(self.base(model) / str(version))
 
     def withdraw(self, model: str, version: int) -> None:
         """Let a version disappear: renamed aside, then deleted."""
@@ -72,18 +91,54 @@ class Repository:
         new.rename(place)
         shutil.rmtree(old)
 
+    def _remove(self, model: str, entry: str) -> None:
+        """Let an entry, or the whole base path, disappear."""
+        place, aside = self.base(model) / entry, self._beside(model)
+        if not entry:
+            aside = self.root / aside.name
+        place.rename(aside)
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside)
+        else:
+            aside.unlink()
+
+    def _copy_into(
+        self, model: str, version: int, paths: Sequence[str], contents: int | None, files: Files
+    ) -> None:
+        """Copy parts of a SavedModel, changed as ``files`` say, to where the server sees them come."""
+        source, place = self._copy(model, version, contents, files), self.base(model) / str(version)
+        place.mkdir(exist_ok=True)
+        for path in paths:
+            if (source / path).is_dir():
+                shutil.copytree(source / path, place / path, dirs_exist_ok=True)
+            else:
+                (place / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source / path, place / path)
+        shutil.rmtree(source)
+
     def _beside(self, model: str) -> Path:
         """A fresh hidden name in the base path, so on the same file system."""
         return self.base(model) / f".aside-{os.getpid()}-{next(self._aside)}"
 
-    def _copy(self, model: str, version: int, contents: int | None) -> Path:
+    def _copy(
+        self, model: str, version: int, contents: int | None, files: Files = MappingProxyType({})
+    ) -> Path:
+        """A complete SavedModel under a hidden name, changed as ``files`` say."""
         configured = self._configured[model]
         builder = models.BUILDERS[configured.builder]
         source = cache.saved_model(builder, configured.contents(version) if contents is None else contents)
         aside = self._beside(model)
         aside.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, aside)
+        for path, change in files.items():
+            _change(aside / path, change)
         return aside
+
+
+def _touch(top: Path, moment: float) -> None:
+    """Give a file or folder and all that is in it a time of modification."""
+    for path in (*top.rglob("*"), top):
+        os.utime(path, (moment, moment))
 
 
 def _change(file: Path, change: bytes | Cut | None) -> None:

@@ -15,9 +15,10 @@ Nothing here touches disk or network, and nothing needs pytest or Locust.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, NamedTuple
 
@@ -78,6 +79,9 @@ class Capability(StrEnum):
     REPOSITORY = "edit the model repository"
     RELOAD = "reload the configuration over gRPC"
     LAUNCH = "start a server with any command line"
+    CONFIGURE = "edit the server's configuration file"
+    LOG = "read the server's log"
+    LOAD = "take load: the generator speaks neither TLS nor headers of its own"
 
 
 class State(IntEnum):
@@ -236,9 +240,19 @@ class Traffic:
 # --------------------------------------------------------------------------- actions
 
 
+class Action:
+    """Something that is done to the repository, the server or its configuration.
+
+    ``needs`` is what the target must be able to do for it. More actions are in :mod:`harness.actions`.
+    """
+
+    __slots__ = ()
+    needs: ClassVar[Capability | None] = None
+
+
 @dataclass(frozen=True, slots=True)
-class Publish:
-    """A version folder appears, complete from the first moment, with ``files`` that differ from the export."""
+class Publish(Action):
+    """A version folder appears, complete from the first moment; ``files`` differ from the export."""
 
     model: str
     version: int
@@ -253,7 +267,7 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(Action):
     """A version folder disappears at once."""
 
     model: str
@@ -265,7 +279,7 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(Action):
     """The files of a version folder are exchanged at once; its number stays."""
 
     model: str
@@ -278,7 +292,7 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Action):
     """An entry of the base path gets another name; only names that are numbers are versions [3.1.1]."""
 
     model: str
@@ -291,20 +305,26 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Reload:
-    """A new configuration is sent, and must be accepted: the complete list, not a difference [2.5].
+class Reload(Action):
+    """A new configuration is sent: the complete list, not a difference [2.5].
 
-    A model that was not configured before must already lie in the repository (``Publish`` it).
+    A model that was not configured before must already lie in the repository (``Publish`` it). ``text`` is
+    sent instead of what ``models`` make; ``$MODELS`` in it is the repository as the server sees it.
+
+    Without ``id`` the server must accept it. One with an ``id`` runs in the background, its client gives up
+    after ``deadline`` seconds, and checks tell what becomes of it (:class:`harness.checks.Returned`).
     """
 
     models: tuple[Model, ...]
+    _: KW_ONLY
+    text: str | None = None
+    id: str = ""
+    deadline: float = 60.0
     needs: ClassVar = Capability.RELOAD
 
     def __str__(self) -> str:
-        return "reload a configuration of " + (", ".join(model.name for model in self.models) or "no model")
-
-
-Action = Publish | Withdraw | Replace | Rename | Reload
+        names = ", ".join(model.name for model in self.models) or "no model"
+        return f"reload a configuration of {names}" + (f" ({self.id})" if self.id else "")
 
 
 # --------------------------------------------------------------------------- checks
@@ -314,13 +334,16 @@ Action = Publish | Withdraw | Replace | Rename | Reload
 class Check:
     """Something that must be true after a step, for each protocol it names.
 
-    ``facts`` are ids of the behaviour catalogue (``3.6.2``) and of its matrix (``LIF-01``).
+    A check that names no protocol is made once. ``needs`` is what the target must be able to do for it.
+    ``facts`` are ids of the behaviour catalogue (``3.6.2``) and of its matrix (``LIF-01``). More checks are
+    in :mod:`harness.checks`.
     """
 
     _: KW_ONLY
     facts: tuple[str, ...]
     level: Level = Level.MUST
     protocols: tuple[Protocol, ...] = (Protocol.REST, Protocol.GRPC)
+    needs: ClassVar[frozenset[Capability]] = frozenset()
 
     @property
     def subject(self) -> str:
@@ -375,12 +398,26 @@ class Refuses(RequestCheck):
         return f"{self.call} of {self.request} is refused with {self.code.name}: {text}"
 
 
+class Failed(NamedTuple):
+    """END after a load that failed. A pattern must match the whole text [3.5]."""
+
+    code: Code
+    text: str | re.Pattern[str]
+
+    def __str__(self) -> str:
+        text = self.text if isinstance(self.text, str) else f"/{self.text.pattern}/"
+        return f"END [{self.code.name}: {text}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Shows(Check):
-    """The model's status lists exactly these versions in these states, highest first [3.5.3]."""
+    """The model's status lists exactly these versions in these states, highest first [3.5.3].
+
+    A state alone means that the entry tells no error.
+    """
 
     model: str
-    states: Mapping[int, State]
+    states: Mapping[int, State | Failed]
 
     @property
     def subject(self) -> str:
@@ -388,15 +425,20 @@ class Shows(Check):
         return self.model
 
     def __str__(self) -> str:
-        listed = ", ".join(
-            f"{version} {self.states[version].name}" for version in sorted(self.states, reverse=True)
-        )
-        return f"status of model {self.model} shows {listed}"
+        return f"status of model {self.model} shows {', '.join(self.listing) or 'no version'}"
+
+    @property
+    def listing(self) -> list[str]:
+        """The entries in words, in the server's order."""
+        return [
+            f"{version} {state.name if isinstance(state, State) else state}"
+            for version, state in sorted(self.states.items(), reverse=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Fails(Check):
-    """The model's status shows that ``version`` ENDed with this error. A pattern must match the whole text."""
+    """The model's status shows that ``version`` ENDed with this error; a pattern must match all of it."""
 
     model: str
     version: int
@@ -456,8 +498,13 @@ class Drains(RequestCheck):
 class Step:
     """Actions, and what must be true when the server has taken notice of them.
 
-    ``rule`` is the sentence that the checks test together. A ``quiet`` step must change nothing: its
-    checks have to hold from the start and still after two looks at the disk.
+    ``rule`` is the sentence that the checks test together. They get ``within`` seconds to come true, else
+    the time between two looks at the disk and the player's patience.
+
+    A ``quiet`` step must change nothing: its checks have to hold from the start and still after two looks
+    at the disk. What a ``passing`` step tells is over soon: each check has to hold once. A step ``beside``
+    the one before happens together with it; the two must not meddle with the same model. Scenarios write
+    stories of single models one by one and put them together by :func:`side_by_side`.
     """
 
     id: str
@@ -465,11 +512,20 @@ class Step:
     actions: tuple[Action, ...] = ()
     checks: tuple[Check, ...] = ()
     quiet: bool = False
+    passing: bool = False
+    beside: bool = False
+    within: float | None = None
 
     @property
     def needs(self) -> frozenset[Capability]:
         """What the target must be able to do for this step."""
-        return frozenset(action.needs for action in self.actions)
+        return frozenset(action.needs for action in self.actions if action.needs is not None)
+
+
+def side_by_side(*stories: Sequence[Step]) -> tuple[Step, ...]:
+    """Stories that do not touch each other as one: all first steps together, then all second steps ..."""
+    rounds = (filter(None, turn) for turn in itertools.zip_longest(*stories))
+    return tuple(replace(step, beside=at > 0) for turn in rounds for at, step in enumerate(turn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,8 +533,9 @@ class Scenario:
     """Models, flags, steps and traffic.
 
     ``flags`` are TensorFlow Serving's own, by name without dashes; a value may name one of ``files``, which
-    lie beside the repository, as ``$FILES/name``. Mistakes in a definition (an unknown model, an id given
-    twice ...) raise ValueError when it is made.
+    lie beside the repository, as ``$FILES/name``. ``before`` is done to the repository before the server
+    starts. Where ``opens`` is False, the server is not expected to be ready before the steps see to it.
+    Mistakes in a definition (an unknown model, an id given twice ...) raise ValueError when it is made.
     """
 
     id: str
@@ -488,6 +545,8 @@ class Scenario:
     traffic: tuple[Traffic, ...] = ()
     flags: Mapping[str, str | int | bool] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Action, ...] = ()
+    opens: bool = True
 
     def __post_init__(self) -> None:
         _unique(f"scenario {self.id}: model", [model.name for model in self.models])
@@ -500,8 +559,10 @@ class Scenario:
 
     def _names(self) -> Iterator[str]:
         yield from (traffic.request.model for traffic in self.traffic)
+        for action in itertools.chain(self.before, *(step.actions for step in self.steps)):
+            if hasattr(action, "model"):
+                yield action.model
         for step in self.steps:
-            yield from (action.model for action in step.actions if not isinstance(action, Reload))
             for check in step.checks:
                 if isinstance(check, RequestCheck) and not isinstance(check, Refuses):
                     yield check.request.model
@@ -509,7 +570,21 @@ class Scenario:
     @property
     def needs(self) -> frozenset[Capability]:
         """What the target must be able to do to begin: a running server has its flags already."""
-        return frozenset({Capability.START} if self.flags else ())
+        return frozenset({Capability.START} if self.flags or self.before or not self.opens else ())
+
+    @property
+    def setting(self) -> tuple[object, ...]:
+        """All that a server is started with: scenarios where it is equal can share one."""
+        return self.models, self.flags, self.files, self.before, self.opens
+
+    def together(self, index: int) -> range:
+        """Numbers of the steps that happen together with step number ``index``."""
+        start, stop = index, index + 1
+        while self.steps[start].beside:
+            start -= 1
+        while stop < len(self.steps) and self.steps[stop].beside:
+            stop += 1
+        return range(start, stop)
 
     @property
     def poll_seconds(self) -> int:
@@ -521,7 +596,7 @@ class Scenario:
         models = {model.name: model for model in self.models}
         for step in self.steps:
             for action in step.actions:
-                if isinstance(action, Reload):
+                if hasattr(action, "models"):
                     models = {model.name: model for model in action.models} | models
         return models
 

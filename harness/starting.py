@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import time
-from collections.abc import Callable
 
-from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, RestClient, Unreachable
+from harness.client import BadReply, Client, GrpcClient, Observer, Refusal, RestClient, Unreachable
 from harness.scenario import Protocol, State
 from harness.startup import Exits, Outcome, Serves, StartUp, Waits
 from harness.targets import Launched
@@ -21,8 +19,6 @@ DEADLINE = 60.0
 _LAST_PORT = 0.3
 #: Seconds between two looks.
 _LOOK = 0.02
-
-Observer = Callable[[Exchange], None]
 
 
 def play(start_up: StartUp, launched: Launched, observe: Observer = lambda _: None) -> None:
@@ -42,17 +38,9 @@ def play(start_up: StartUp, launched: Launched, observe: Observer = lambda _: No
         time.sleep(_LOOK)
 
 
-def await_serving(launched: Launched, outcome: Serves = Serves(), observe: Observer = lambda _: None) -> None:
-    """Wait until the server serves. Raises Mismatch where it does not."""
-    play(StartUp("", "", (), outcome, facts=()), launched, observe)
-
-
-def listens(address: str) -> bool:
-    """Tell whether somebody accepts connections at ``host:port``."""
-    host, _, port = address.rpartition(":")
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((host, int(port))) == 0
+def await_serving(launched: Launched, *over: Protocol, model: str = "m") -> None:
+    """Wait until the server serves ``model`` over these protocols, or both. Raises Mismatch."""
+    play(StartUp("", "", (), Serves(model, over=over or tuple(Protocol)), facts=()), launched)
 
 
 def shell_status(status: int) -> int:
@@ -79,7 +67,7 @@ def _problem(
         case Waits(seconds):
             if status is not None:
                 return f"it ended with status {shell_status(status)}"
-            if any(listens(address) for address in _addresses(launched).values()):
+            if any(map(launched.listens, Protocol)):
                 return "it opened a port"
             if time.monotonic() < begun + seconds:
                 return "it has not waited long enough yet"
@@ -92,18 +80,18 @@ def _problem(
 def _serving_problem(outcome: Serves, launched: Launched, observe: Observer) -> str | None:
     addresses = _addresses(launched)
     for protocol in outcome.over:
-        if not listens(addresses[protocol]):
+        if not launched.listens(protocol):
             return f"nobody listens for {protocol}"
         connect: type[GrpcClient] | type[RestClient] = GrpcClient if protocol is Protocol.GRPC else RestClient
         with contextlib.closing(connect(addresses[protocol], on_exchange=observe, timeout=5)) as client:
             problem = _status_problem(client, outcome.model)
         if problem is not None:
             return f"{protocol}: {problem}"
-    closed = addresses.keys() - set(outcome.over)
+    closed = addresses.keys() - set(outcome.over) if outcome.alone else set()
     if closed:
         time.sleep(_LAST_PORT)
     for protocol in closed:
-        if listens(addresses[protocol]):
+        if launched.listens(protocol):
             return f"somebody listens for {protocol}"
     return None
 
@@ -139,5 +127,7 @@ def _says(said: str, wanted: str | re.Pattern[str] | None, launched: Launched) -
 def _filled(pattern: str, launched: Launched) -> str:
     """A pattern with the words replaced, which ``re.escape`` may have given a backslash."""
     return re.sub(
-        r"\\?\$(MODELS|FILES|GRPC|REST|TAKEN)", lambda word: re.escape(launched.fill(f"${word[1]}")), pattern
+        r"\\?\$(MODELS|FILES|GRPC|REST|TAKEN|SHARED)",
+        lambda word: re.escape(launched.fill(f"${word[1]}")),
+        pattern,
     )

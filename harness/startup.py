@@ -21,7 +21,8 @@ A chapter of such checks is a table, like the cases of :mod:`harness.cases`::
 
 Arguments go to the server as they are. In them, in the texts of files and in expected texts these words
 stand for what the target chooses: ``$MODELS`` and ``$FILES``, the folders of the models and of ``files``
-as the server sees them; ``$GRPC`` and ``$REST``, free ports; ``$TAKEN``, a port that is in use.
+as the server sees them; ``$GRPC`` and ``$REST``, free ports; ``$TAKEN``, a port that another program uses;
+``$SHARED``, one that another program uses and lets others use as well.
 
 Nothing here touches disk or network; :mod:`harness.starting` plays a start-up.
 """
@@ -62,7 +63,7 @@ class Exits:
 
 @dataclass(frozen=True, slots=True)
 class Serves:
-    """The server comes up and shows ``model`` over exactly these protocols; the other port is closed.
+    """The server comes up and shows ``model`` over these protocols; any other port is closed, if ``alone``.
 
     With ``model`` None no model is asked for, and any answer is enough.
     """
@@ -70,12 +71,14 @@ class Serves:
     model: str | None = "m"
     _: KW_ONLY
     over: tuple[Protocol, ...] = (Protocol.REST, Protocol.GRPC)
+    alone: bool = True
     stdout: str | re.Pattern[str] | None = None
     log: str | re.Pattern[str] | None = None
 
     def __str__(self) -> str:
         served = "comes up" if self.model is None else f"serves model {self.model!r}"
-        return f"{served} over {' and '.join(self.over)} alone{_words(self.stdout, self.log)}"
+        alone = " alone" if self.alone and len(self.over) == 1 else ""
+        return f"{served} over {' and '.join(self.over)}{alone}{_words(self.stdout, self.log)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,8 @@ def refused(error: str | re.Pattern[str], *, log: str | re.Pattern[str] | None =
 def not_loaded(version: str, error: str | re.Pattern[str]) -> Exits:
     """The start is refused because a version, ``{name: m version: 1}``, cannot be loaded [3.4.4]."""
     text = re.escape(error) if isinstance(error, str) else error.pattern
-    text = rf"UNKNOWN: 1 servable\(s\) did not become available: \{{\{{{re.escape(version)} due to error: {text}\}}, \}}"
-    return refused(re.compile(text))
+    listed = rf"\{{\{{{re.escape(version)} due to error: {text}\}}, \}}"
+    return refused(re.compile(rf"UNKNOWN: 1 servable\(s\) did not become available: {listed}"))
 
 
 def _words(stdout: str | re.Pattern[str] | None, log: str | re.Pattern[str] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -127,6 +128,40 @@ class Drain:
                 continue
             if states.get(self._version) is State.END:
                 self._ended = time.monotonic()
+
+
+class History:
+    """Asks for a model's status over and over in a thread, and notes how it changed.
+
+    ``seen`` holds the listings as they followed each other, each with the states by version.
+    """
+
+    def __init__(self, reader: Client, model: str) -> None:
+        self.seen: list[dict[int, State]] = []
+        self._reader = reader
+        self._model = model
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="history", daemon=True)
+        self._thread.start()
+
+    def passed(self, version: int) -> list[State]:
+        """The states of a version as they followed each other."""
+        states = (listing[version] for listing in list(self.seen) if version in listing)
+        return [state for state, _ in itertools.groupby(states)]
+
+    def stop(self) -> None:
+        """End the looking."""
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.wait(_PAUSE):
+            try:
+                listing = {entry.version: entry.state for entry in self._reader.status(self._model)}
+            except (Refusal, BadReply, Unreachable):
+                continue
+            if listing != (self.seen[-1] if self.seen else None):
+                self.seen.append(listing)
 
 
 def _answer(version: int) -> str:

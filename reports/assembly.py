@@ -237,7 +237,10 @@ def _calibration(line: Mapping[str, Any]) -> Calibration:
 
 
 def _verdict(line: Mapping[str, Any]) -> Verdict:
-    return Verdict(line["name"], line["ok"], cut(line["text"], 2_000))
+    detail = line.get("detail")
+    return Verdict(
+        line["name"], line["ok"], cut(line["text"], 2_000), detail if isinstance(detail, dict) else {}
+    )
 
 
 _VALUES = {

@@ -122,6 +122,7 @@ def usage(run_usage: Sequence[Usage]) -> Figure | None:
         note="100 % is one core.",
         wide=draw(WIDE),
         narrow=draw(NARROW),
+        keys=tuple(Key(f"k{index}", who) for index, who in enumerate(measured)),
         head=("who", "mean processor", "highest", "memory at the end"),
         rows=tuple(
             (
@@ -186,22 +187,20 @@ def forest(changes: Sequence[Change]) -> Figure | None:
 
 
 def history(points: Sequence[tuple[str, float]], unit: str) -> Figure | None:
-    """One figure over several runs, in order; None with fewer than two."""
+    """One figure over several runs, in order; None with fewer than two. Units: ``us``, ``/s``, or none."""
     if len(points) < 2:
         return None
 
     def shown(value: float) -> str:
-        return (
-            units.duration_us(value)
-            if unit == "us"
-            else units.rate(value)
-            if unit == "/s"
-            else f"{value:g} {unit}"
-        )
+        if unit == "us":
+            return units.duration_us(value)
+        if unit == "/s":
+            return units.rate(value)
+        return units.count(value) if value.is_integer() else ""
 
     def draw(width: float) -> Markup:
         x = svg.Scale(0, len(points) - 1, 70, width - 16)
-        y = svg.linear([value for _, value in points], 116, 14, zero=unit != "%")
+        y = svg.linear([value for _, value in points], 116, 14)
         plot = svg.Plot(62, 14, width - 8, 116, x, y)
         parts = plot.y_axis("", shown, most=4)
         line = [plot.at(index, value) for index, (_, value) in enumerate(points)]

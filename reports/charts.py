@@ -203,7 +203,7 @@ def timeline(load: Load) -> Figure | None:
             250,
             x,
             svg.logarithmic([h.quantile(q) for h in measured for q in (0.5, 0.99)], 0, 1),
-            top=28 + headroom,
+            headroom=headroom,
             right=48,
             bottom=12,
         )
@@ -231,7 +231,7 @@ def timeline(load: Load) -> Figure | None:
         parts += lower.x_axis("seconds since the start", svg.plain, most=8 if width == WIDE else 4)
         for index, swap in enumerate(load.swaps):
             label = f"{swap.event.name} {swap.event.version}".strip()
-            parts += upper.mark(swap.event.t, label, above=headroom - 14 * (index % rows))
+            parts += upper.mark(swap.event.t, label, row=index % rows)
             x_swap = lower.x(swap.event.t)
             parts.append(svg.tag("line", x1=x_swap, x2=x_swap, y1=lower.top, y2=lower.bottom, class_="mark"))
         return svg.picture(width, 450, "Latency and answers over time; the numbers follow as a table", parts)
@@ -249,7 +249,7 @@ def timeline(load: Load) -> Figure | None:
         rows=tuple(
             (
                 units.digits(start),
-                units.rate(cell.offered / cell.seconds),
+                units.rate(cell.offered / cell.seconds) if cell.offered else "–",
                 units.rate(cell.per_second("correct")),
                 units.count(_bad(cell)),
                 units.duration_us(cell.response.quantile(0.5)),
@@ -326,17 +326,19 @@ def _plot(
     y: svg.Scale,
     *,
     top: float = 28,
+    headroom: float = 0,
     right: float = 16,
     bottom: float = 44,
 ) -> Plot:
     left = 62.0
     return Plot(
         left=left,
-        top=top,
+        top=top + headroom,
+        headroom=headroom,
         right=width - right,
         bottom=height - bottom,
         x=svg.Scale(x.low, x.high, left, width - right, x.log),
-        y=svg.Scale(y.low, y.high, height - bottom, top, y.log),
+        y=svg.Scale(y.low, y.high, height - bottom, top + headroom, y.log),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reports import bootstrap
 from reports.conformance import natural
 from reports.histogram import Histogram
-from reports.proportion import Interval, binomial_interval
+from reports.proportion import Interval, binomial_interval, percentile_confidence
 from reports.record import Event, Run
 from reports.windows import Answerer, Cell, Timeline, total
 
@@ -63,14 +63,18 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A change of versions under load, from windows: ``first_answer_s`` after the event, to one window."""
+    """A change of versions under load: p99 around it, and seconds to the first answer of the new version.
+
+    ``exact``: the recorder measured reply by reply; otherwise the figures are read from windows.
+    """
 
     event: Event
-    before_us: int | None
-    during_us: int | None
-    after_us: int | None
+    before_us: float | None
+    during_us: float | None
+    after_us: float | None
     first_answer_s: float | None
     bad: int
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,11 @@ class Load:
     ceiling_share: float | None
     limits: tuple[Limit, ...]
 
+    def confidence(self, limit: Limit) -> float:
+        """How sure it is that an objective holds, were all replies independent."""
+        response = self.whole.cell.response
+        return percentile_confidence(response.above(limit.limit_us), response.total, limit.quantile)
+
 
 def load(run: Run) -> Load:
     """The figures of a load run."""
@@ -131,7 +140,7 @@ def load(run: Run) -> Load:
         step_s=windows.step_s,
         steps=tuple(steps),
         stages=tuple(_stages(run, timeline)),
-        swaps=tuple(_swap(event, timeline) for event in run.events if event.name in SWAPS)[:MAX_SWAPS],
+        swaps=tuple(_swaps(run, timeline)),
         answerers=tuple(answerers),
         gap_s=_gap(steps, windows.step_s),
         split=_split(run.server_metrics, whole.service),
@@ -177,6 +186,33 @@ def _stages(run: Run, timeline: Timeline) -> list[Stage]:
             )
         )
     return stages
+
+
+def _swaps(run: Run, timeline: Timeline) -> Iterator[Swap]:
+    measured: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for verdict in run.verdicts:
+        if verdict.name == "swap":
+            key = tuple(str(verdict.detail.get(name) or "") for name in ("name", "model", "version"))
+            measured.setdefault((key[0], key[1], key[2]), []).append(verdict.detail)
+    for event in [event for event in run.events if event.name in SWAPS][:MAX_SWAPS]:
+        recorded = measured.get((event.name, event.model, event.version))
+        yield _measured(event, recorded.pop(0)) if recorded else _swap(event, timeline)
+
+
+def _measured(event: Event, detail: Mapping[str, Any]) -> Swap:
+    def number(name: str) -> float | None:
+        value = detail.get(name)
+        return float(value) if isinstance(value, (int, float)) else None
+
+    return Swap(
+        event=event,
+        before_us=number("p99_before_us"),
+        during_us=number("p99_during_us"),
+        after_us=number("p99_after_us"),
+        first_answer_s=number("first_answer"),
+        bad=int(number("bad") or 0),
+        exact=True,
+    )
 
 
 def _swap(event: Event, timeline: Timeline) -> Swap:

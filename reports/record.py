@@ -191,11 +191,12 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judgement that the recorder made; ``ok`` None when it could not tell."""
+    """A judgement that the recorder made; ``ok`` None when it could not tell. ``detail`` is as recorded."""
 
     name: str
     ok: bool | None
     text: str
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

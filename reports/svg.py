@@ -72,14 +72,9 @@ class Scale:
         return _log_ticks(self.low, self.high, most) if self.log else _ticks(self.low, self.high, most)
 
 
-def linear(values: Iterable[float], start: float, end: float, *, zero: bool = True) -> Scale:
-    """A scale that holds all values, from 0 if ``zero``, with a little air."""
-    kept = list(values) or [0.0, 1.0]
-    low, high = min(kept), max(kept)
-    if zero:
-        low, high = min(low, 0.0), max(high, 0.0)
-    span = high - low or abs(high) or 1.0
-    return Scale(low if zero and low == 0 else low - 0.05 * span, high + 0.05 * span, start, end)
+def linear(values: Iterable[float], start: float, end: float) -> Scale:
+    """A scale from 0 that holds all values, none of them negative, with a little air."""
+    return Scale(0, 1.05 * max(values, default=0.0) or 1.0, start, end)
 
 
 def logarithmic(values: Iterable[float], start: float, end: float) -> Scale:
@@ -94,7 +89,7 @@ def logarithmic(values: Iterable[float], start: float, end: float) -> Scale:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The area of a plot within its picture, and the scales of both axes."""
+    """The area of a plot in its picture, and the scales of both axes; ``headroom`` is for marks' labels."""
 
     left: float
     top: float
@@ -102,6 +97,7 @@ class Plot:
     bottom: float
     x: Scale
     y: Scale
+    headroom: float = 0.0
 
     def at(self, x: float, y: float) -> Point:
         """The pixel of a point."""
@@ -109,7 +105,7 @@ class Plot:
 
     def y_axis(self, name: str, shown: Callable[[float], str], most: int = 5) -> list[Markup]:
         """Horizontal grid lines with their values, and the axis' name above them."""
-        parts = [text(name, 0, min(self.top - 9, 14) if self.top < 100 else self.top - 9, class_="axis")]
+        parts = [text(name, 0, self.top - self.headroom - 9, class_="axis")]
         for value in self.y.ticks(most):
             y = self.y(value)
             parts.append(tag("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"))
@@ -141,10 +137,10 @@ class Plot:
             text(label, self.left + 6, y - 5 if y - self.top > 16 else y + 14, class_="label"),
         ]
 
-    def mark(self, value: float, label: str, *, above: float = 0, class_: str = "mark") -> list[Markup]:
-        """A vertical line at a value of the x axis, labelled at its upper end, ``above`` the plot."""
+    def mark(self, value: float, label: str, *, row: int = 0, class_: str = "mark") -> list[Markup]:
+        """A vertical line at a value of the x axis, labelled at its upper end, ``row`` lines down."""
         x = self.x(value)
-        top = self.top - above
+        top = self.top - self.headroom + 14 * row
         fits = x + 5 + len(label) * _CHARACTER <= self.right
         place, anchor = (x + 4, "start") if fits else (x - 4, "end")
         return [

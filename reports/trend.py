@@ -53,7 +53,10 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Runs of one kind at one target, oldest first; ``figures`` are (name, unit, points) to be drawn."""
+    """Runs of one kind at one target, oldest first.
+
+    ``figures`` are (name, unit, points); units are ``us``, ``/s`` or none.
+    """
 
     name: str
     moments: tuple[Moment, ...]
@@ -129,8 +132,8 @@ def _figures(runs: Sequence[Run]) -> Iterable[tuple[str, str, tuple[tuple[str, f
         for level in COUNTED:
             counts = [tally(run.checks, [level]) for run in runs]
             if any(each.tried for each in counts):
-                shares = [100 * (1 - each.bad / each.tried) if each.tried else 0.0 for each in counts]
-                yield f"{level} checks that hold", "%", tuple(zip(dates, shares, strict=True))
+                bad = [float(each.bad) for each in counts]
+                yield f"{level} checks to be looked at", "", tuple(zip(dates, bad, strict=True))
         return
     cells = [total(run.windows.over_time()) for run in runs]
     for quantile, name in list(QUANTILES.items())[::2]:

@@ -17,7 +17,6 @@ from server_impl.inference.run import Settings
 from server_impl.lifecycle.config_poll import start_config_poll
 from server_impl.lifecycle.core import CoreOptions, ServerCore
 from server_impl.lifecycle.threads import Periodic
-from server_impl.loader import SavedModelLoaders
 from server_impl.metrics import ServingMetrics
 from server_impl.protocol.grpc.front import FrontOptions, GrpcFront, Methods, create_front
 from server_impl.protocol.grpc.health import health_methods
@@ -45,6 +44,9 @@ class Server:
         _check_addresses(options)
         self._config = _model_server_config(options)
         loading = load_options.from_flags(options)
+        # Loads TensorFlow, which takes longer than all else: not for a start that is refused.
+        from server_impl.loader import SavedModelLoaders
+
         self._metrics = ServingMetrics()
         self._settings = Settings(self._metrics, options.is_on("enable_signature_method_name_check"))
         self._loaders = SavedModelLoaders(loading, self._settings)

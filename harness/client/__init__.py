@@ -9,12 +9,14 @@ from harness.client.outcome import (
     BadReply,
     Exchange,
     Metadata,
+    Observer,
     Prediction,
     Refusal,
     Unreachable,
     VersionStatus,
 )
 from harness.client.rest import RestClient
+from harness.client.tls import Tls
 from harness.scenario import Protocol, Tensors
 
 __all__ = [
@@ -23,9 +25,11 @@ __all__ = [
     "Exchange",
     "GrpcClient",
     "Metadata",
+    "Observer",
     "Prediction",
     "Refusal",
     "RestClient",
+    "Tls",
     "Unreachable",
     "VersionStatus",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
@@ -13,11 +12,13 @@ from harness.client.outcome import (
     BadReply,
     Exchange,
     Metadata,
+    Observer,
     Prediction,
     Refusal,
     SignatureInfo,
     VersionStatus,
 )
+from harness.client.tls import Tls
 from harness.scenario import Code, Protocol, State, Tensors, TensorSpec
 from harness.wire import messages as wire
 from harness.wire import tensors
@@ -85,6 +86,7 @@ class GrpcClient:
     """One channel to ``host:port``, opened by the first call; usable from several threads.
 
     ``on_exchange`` is told every exchange. ``content`` chooses how inputs travel, see ``predict_request``.
+    ``address`` may also be ``unix:PATH``. ``headers`` go with every call and are told nobody.
     """
 
     protocol = Protocol.GRPC
@@ -95,13 +97,21 @@ class GrpcClient:
         *,
         content: bool = True,
         timeout: float = TIMEOUT,
-        on_exchange: Callable[[Exchange], None] | None = None,
+        on_exchange: Observer | None = None,
+        tls: Tls | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.address = address
         self.on_exchange = on_exchange
         self._content = content
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._metadata = tuple((name.lower(), value) for name, value in headers)
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        else:
+            named = [] if tls.name is None else [("grpc.ssl_target_name_override", tls.name)]
+            options = [*_OPTIONS, *named]
+            self._channel = grpc.secure_channel(address, tls.credentials(), options=options)
 
     def predict(
         self,
@@ -162,7 +172,7 @@ class GrpcClient:
         started, clock = time.time(), time.perf_counter()
         code, text, reply = Code.OK, "", b""
         try:
-            reply = call(request, timeout=timeout or self._timeout)
+            reply = call(request, timeout=timeout or self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             code, text = Code(error.code().value[0]), error.details() or ""
         if self.on_exchange is not None:

@@ -11,6 +11,7 @@ import time
 from typing import NamedTuple
 
 from harness.client.outcome import Unreachable
+from harness.client.tls import Tls
 
 #: Statuses whose replies have no body.
 _BODILESS = (204, 304)
@@ -36,13 +37,15 @@ class Connection:
     Each method raises Unreachable where the connection does not serve, a time-out included.
     """
 
-    def __init__(self, address: str, timeout: float) -> None:
+    def __init__(self, address: str, timeout: float, tls: Tls | None = None) -> None:
         self._address = address
         self._deadline = time.monotonic() + timeout
         self._received = bytearray()
         host, _, port = address.rpartition(":")
         try:
             self._socket = socket.create_connection((host, int(port)), timeout)
+            if tls is not None:
+                self._socket = tls.context().wrap_socket(self._socket, server_hostname=tls.name or host)
         except OSError as error:
             raise Unreachable(f"{address}: {error!r}") from error
 

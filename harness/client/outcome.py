@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,6 +52,10 @@ class Exchange:
     reply_headers: tuple[tuple[str, str], ...]
     started: float
     duration_s: float
+
+
+#: Is told every exchange of a client.
+Observer = Callable[[Exchange], None]
 
 
 class Prediction(NamedTuple):

@@ -5,21 +5,24 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from harness.client import json_form
+from harness.client.http_socket import Connection
 from harness.client.outcome import (
     BadReply,
     Exchange,
     Metadata,
+    Observer,
     Prediction,
     Refusal,
     SignatureInfo,
     Unreachable,
     VersionStatus,
 )
+from harness.client.tls import Tls
 from harness.scenario import Code, Protocol, State, Tensors, TensorSpec
 
 #: Seconds that a reply may take where the caller does not say otherwise.
@@ -46,7 +49,7 @@ def model_path(model: str, version: int | None = None, label: str | None = None)
 class RestClient:
     """One keep-alive connection to ``host:port``; not for several threads at once.
 
-    ``on_exchange`` is told every exchange.
+    ``on_exchange`` is told every exchange. ``headers`` go with every request and are told nobody.
     """
 
     protocol = Protocol.REST
@@ -57,12 +60,20 @@ class RestClient:
         *,
         form: json_form.Form = "row",
         timeout: float = TIMEOUT,
-        on_exchange: Callable[[Exchange], None] | None = None,
+        on_exchange: Observer | None = None,
+        tls: Tls | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.address = address
         self.on_exchange = on_exchange
+        self.headers = headers
         self._form = form
-        self._connection = http.client.HTTPConnection(address, timeout=timeout)
+        self._tls = tls
+        self._connection = (
+            http.client.HTTPConnection(address, timeout=timeout)
+            if tls is None
+            else _TlsConnection(address, timeout, tls)
+        )
 
     def predict(
         self,
@@ -127,6 +138,10 @@ class RestClient:
             )
         return done
 
+    def connection(self, timeout: float) -> Connection:
+        """Another connection to the same server, for bytes as they are. Raises Unreachable."""
+        return Connection(self.address, timeout, self._tls)
+
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         self._connection.close()
@@ -137,13 +152,13 @@ class RestClient:
         """Send on the open connection, or on a new one if the server has meanwhile closed it."""
         reused = self._connection.sock is not None
         try:
-            self._connection.request(method, path, body, headers)
+            self._connection.request(method, path, body, {**dict(self.headers), **headers})
             return self._connection.getresponse()
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self._connection.close()
             if not reused:
                 raise
-        self._connection.request(method, path, body, headers)
+        self._connection.request(method, path, body, {**dict(self.headers), **headers})
         return self._connection.getresponse()
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
@@ -151,6 +166,19 @@ class RestClient:
         if reply.status != 200:
             raise Refusal(_error_text(reply.body), http_status=reply.status)
         return reply.body
+
+
+class _TlsConnection(http.client.HTTPConnection):
+    """HTTP over TLS with a name of one's own choice; the library's takes the host's."""
+
+    def __init__(self, address: str, timeout: float, tls: Tls) -> None:
+        super().__init__(address, timeout=timeout)
+        self._tls = tls
+
+    def connect(self) -> None:
+        """Connect and shake hands."""
+        super().connect()
+        self.sock = self._tls.context().wrap_socket(self.sock, server_hostname=self._tls.name or self.host)
 
 
 def raw(address: str, data: bytes, *, timeout: float = TIMEOUT) -> bytes:

@@ -98,7 +98,7 @@ class _Bench:
 
     def _hear(self, message: str, data: dict[str, Any]) -> None:
         if message == messages.WINDOWS:
-            self._tallies += [Tally.from_message(tally) for _, _, tally in data["windows"]]
+            self._tallies += [tally for _, _, tally in data["windows"]]
         elif message == messages.DONE:
             self._cpu = data["cpu"]
             self._done.set()

@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 import gevent
+from gevent.event import Event
 
 #: Seconds before the moment at which the timer fires, to make up for the wake-up.
 _EARLY = 150e-6
@@ -48,6 +49,7 @@ class Alarm:
 
     def __init__(self) -> None:
         self.spun = 0.0
+        self._stopped = Event()
         self._descriptor = -1
         if sys.platform == "linux":
             self._libc = ctypes.CDLL(None, use_errno=True)
@@ -62,25 +64,32 @@ class Alarm:
             os.close(self._descriptor)
             self._io = None
 
+    def stop(self) -> None:
+        """Wake whoever sleeps; from now on nobody sleeps any more."""
+        self._stopped.set()
+        if self._io is not None:
+            self._set(now())
+
     def sleep_until(self, moment: float) -> None:
-        """Return as soon as :func:`now` has reached ``moment``."""
+        """Return as soon as :func:`now` has reached ``moment``, or the alarm was stopped."""
         early = _EARLY_COARSE if self._io is None else _EARLY
         left = moment - now()
         if left > early:
             if self._io is None:
-                gevent.sleep(left - early)
-            else:
-                self._wait(moment - early)
+                self._stopped.wait(left - early)
+            elif not self._stopped.is_set():
+                self._set(moment - early)
+                self._hub.wait(self._io)
+                os.read(self._descriptor, 8)
         turn = now()
-        while turn < moment:
+        while turn < moment and not self._stopped.is_set():
             gevent.sleep(0)
             last, turn = turn, now()
             if turn - last < _EMPTY_TURN:
                 self.spun += turn - last
 
-    def _wait(self, moment: float) -> None:
+    def _set(self, moment: float) -> None:
+        """Let the timer fire at ``moment``, at once if that is past."""
         seconds = int(moment)
         spec = _TimerSpec(0, 0, seconds, int((moment - seconds) * 1e9))
         self._libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None)
-        self._hub.wait(self._io)
-        os.read(self._descriptor, 8)

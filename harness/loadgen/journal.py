@@ -72,15 +72,27 @@ class Journal:
         return fresh
 
     def phase(self, results: Results) -> None:
-        """A phase is over."""
-        phase, total = results.phase, results.total()
+        """A phase is over; every stage of a stepped rate gets a line of its own."""
+        phase = results.phase
+        if len(phase.stages) == 1:
+            self._stage(results, phase.name, 0.0, results.seconds, _rate(phase))
+            return
+        begin = 0.0
+        for number, stage in enumerate(phase.stages, 1):
+            if begin < results.seconds:
+                self._stage(results, f"step {number}", begin, begin + stage.length, stage.start)
+            begin += stage.length
+
+    def _stage(self, results: Results, name: str, begin: float, end: float, rate: float | None) -> None:
+        last = end >= results.phase.length
+        total = results.total(begin, float("inf") if last else end)
         shown = histograms.percentiles(total.response)
         self._record.write(
             "phase",
-            name=phase.name,
-            t=self._record.since_start(phase.start),
-            length_s=results.seconds,
-            rate=_rate(phase),
+            name=name,
+            t=round(self._record.since_start(results.phase.start) + begin, 6),
+            length_s=end - begin,
+            rate=rate,
             done=total.done,
             bad=total.bad,
             **{f"{name.replace('.', '')}_us": value for name, value in shown.items()},

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from harness.loadgen import histograms, validity
-from harness.loadgen.peak import Peak
+from harness.loadgen.peak import Peak, minimum_queries
 from harness.loadgen.results import Results
 from harness.loadgen.slo import Slo
 from harness.loadgen.steady import steady_from
@@ -34,15 +34,27 @@ class Verdict(NamedTuple):
     detail: Mapping[str, Any]
 
 
-def judge(results: Results, slo: Slo, ceiling: float | None) -> list[Verdict]:
-    """Correctness, objectives and validity of a run."""
+def judge(results: Results, percentile: float | None, slo: Slo, ceiling: float | None) -> list[Verdict]:
+    """Correctness, objectives and validity of a run; ``percentile`` is what its profile is judged by."""
     total = results.total()
     return [
+        _figure(results.phase.name, total, results.seconds, percentile),
         _correctness(total, results.seconds, slo),
         *_objectives(results, slo),
         _validity(results, ceiling),
         _steadiness(results),
     ]
+
+
+def _figure(name: str, total: Tally, seconds: float, percentile: float | None) -> Verdict:
+    """The one figure that the profile asks for."""
+    if percentile is None:
+        per_s = total.good / seconds
+        return Verdict("figure", None, f"{name}: {per_s:,.1f} right answers/s", {"per_s": per_s})
+    us = histograms.percentile(total.response, percentile)
+    needed = minimum_queries(percentile / 100)
+    few = f", of fewer requests than the {needed:,} that would make it sure" if total.asked < needed else ""
+    return Verdict("figure", None, f"{name}: p{percentile:g} {us / 1000:.3f} ms{few}", {"us": us})
 
 
 def _correctness(total: Tally, seconds: float, slo: Slo) -> Verdict:
@@ -103,6 +115,12 @@ def peak_verdict(peak: Peak, objective: str) -> Verdict:
     best = None if peak.best is None else peak.best.rate
     detail = {"rate": best, "objective": objective, "trials": [asdict(trial) for trial in peak.trials]}
     return Verdict("peak", peak.best is not None, f"{objective}: {peak.text}", detail)
+
+
+def wrong_replies(totals: Sequence[Tally]) -> Verdict:
+    """The correctness of a peak search. It overloads the server on purpose, so only wrong replies count."""
+    wrong, done = (sum(getattr(total, name) for total in totals) for name in ("wrong", "done"))
+    return Verdict("correctness", not wrong, f"{wrong:,} of {done:,} replies were wrong", {"wrong": wrong})
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> ExitCode:

@@ -140,6 +140,9 @@ class Conductor:
         self._runner = runner
         self._options: Namespace = environment.parsed_options
         self._unattended = bool(self._options.headless or self._options.autostart)
+        if self._options.host and self._options.target == "reference":
+            # Locust's own way to name a server.
+            self._options.target = f"url:{self._options.host}"
         self._session = Session(options.read(self._options), say)
         self._used = False
         self._player: gevent.Greenlet | None = None

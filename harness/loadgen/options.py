@@ -8,7 +8,7 @@ import math
 import pkgutil
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.loadgen.profiles import PROFILES, Profile
 from harness.loadgen.slo import Slo
 from harness.loadgen.traffic import ENCODINGS, Mix, TrafficError
 from harness.loadgen.user_traffic import parse_models
-from harness.scenario import Protocol, Request, Scenario
+from harness.scenario import Protocol, Request, Scenario, Traffic
 
 #: Users where the command line names none: the bound of the pool of an open loop.
 DEFAULT_USERS = 64
@@ -47,10 +47,12 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--model",
         default="",
-        help="instead of a scenario: models that a url: target serves, by their own metadata; "
+        help="only these models of the scenario, or, on a url: target, any models by their own metadata: "
         "name, name@version, name@label, name:signature, each with =weight if wanted, separated by commas",
     )
-    parser.add_argument("--requests", default="", help="instead of a scenario: file of requests, JSON lines")
+    parser.add_argument(
+        "--requests", default="", help="instead of a scenario: file of requests for a url: target, JSON lines"
+    )
     parser.add_argument(
         "--protocol", choices=["both", "rest", "grpc"], default="both", help="protocols, in equal parts"
     )
@@ -171,14 +173,16 @@ def _read(options: Namespace) -> Settings:
             raise BadOption(f"--{name.replace('_', '-')} {getattr(options, name)}: give 0 or more")
     if options.model and options.requests:
         raise BadOption("--model and --requests: choose one of them")
-    own = bool(options.model or options.requests)
-    if own and not options.target.startswith("url:"):
-        raise BadOption("--model and --requests are about a server of your own: name it by --target url:...")
-    scenario = None if own else _scenario(options.scenario)
+    elsewhere = options.target.startswith("url:")
+    if options.requests and not elsewhere:
+        raise BadOption("--requests is about a server of your own: name it by --target url:...")
+    own = bool(options.requests or (options.model and elsewhere))
+    models = parse_models(options.model)
+    scenario = None if own else _scenario(options.scenario, models)
     return Settings(
         target=options.target,
         scenario=scenario,
-        models=parse_models(options.model),
+        models=models,
         requests=Path(options.requests) if options.requests else None,
         mix=_mix(options, profile),
         name=options.arrival,
@@ -213,12 +217,19 @@ def _positive(name: str, value: float) -> None:
         raise BadOption(f"--{name.replace('_', '-')} {value}: give seconds above 0")
 
 
-def _scenario(name: str) -> Scenario:
+def _scenario(name: str, models: list[tuple[Request, float]]) -> Scenario:
+    """The scenario called ``name``, with traffic to ``models`` alone if there are any."""
     known = scenarios()
     if name not in known:
         raise BadOption(f"there is no scenario {name!r}; there are {', '.join(sorted(known))}")
     scenario: Scenario = importlib.import_module(known[name]).SCENARIO
-    return scenario
+    if not models:
+        return scenario
+    for request, _ in models:
+        if request.model not in scenario.configured():
+            there = ", ".join(scenario.configured())
+            raise BadOption(f"scenario {name} has no model {request.model!r}; it has {there}")
+    return replace(scenario, traffic=tuple(Traffic(request, weight) for request, weight in models))
 
 
 def _mix(options: Namespace, profile: Profile) -> Mix:

@@ -93,6 +93,8 @@ class OpenLoop:
                 moment = now()
                 if moment < due:
                     self._alarm.sleep_until(due)
+                    if self._stopped:
+                        return None
                     histograms.record(self.lag, now() - due)
                     return Slot(due, False)
                 if moment - due <= self._patience:
@@ -101,5 +103,6 @@ class OpenLoop:
         return None
 
     def stop(self) -> None:
-        """Hand out nothing more."""
+        """Hand out nothing more; who waits for an arrival is told at once."""
         self._stopped = True
+        self._alarm.stop()

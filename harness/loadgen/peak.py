@@ -70,7 +70,7 @@ def share_at_least(over: int, n: int, confidence: float = CONFIDENCE) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one rate: ``over`` of ``n`` requests missed the bound; ``note`` tells another failure."""
+    """What came of one rate: ``over`` of ``n`` missed the bound; ``note`` tells why it may not count."""
 
     rate: float
     n: int
@@ -105,7 +105,8 @@ class Peak:
         return text + f"; at {self.broke.rate:,.0f}/s it did not hold: {self._why(self.broke)}"
 
     def _why(self, trial: Trial) -> str:
-        return trial.note or f"{trial.over:,} of {trial.n:,} requests missed it"
+        missed = f"{trial.over:,} of {trial.n:,} requests missed it"
+        return f"{missed}, which may not be the server's fault: {trial.note}" if trial.note else missed
 
 
 def find(

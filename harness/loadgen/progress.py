@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -12,13 +13,16 @@ from harness.loadgen.swap import Swap
 from harness.loadgen.tally import Tally
 
 
-def line(results: Results, windows: Sequence[Window]) -> str:
-    """One line about the windows that have just come in."""
-    if not windows:
-        return f"{results.phase.name}: nothing answered yet"
-    number = windows[-1].number
-    last = [window for window in windows if window.number == number]
-    tally = Tally.sum(window.tally for window in last)
+def lines(results: Results, windows: Sequence[Window]) -> str:
+    """A line for each second of which windows have just come in; ``windows`` are in order."""
+    return "\n".join(
+        _line(results, number, list(group))
+        for number, group in itertools.groupby(windows, lambda window: window.number)
+    )
+
+
+def _line(results: Results, number: int, windows: Sequence[Window]) -> str:
+    tally = Tally.sum(window.tally for window in windows)
     seconds = results.window
     p50, p99 = (_ms(tally, percentile) for percentile in (50.0, 99.0))
     bad = f", {tally.bad} BAD ({_counted(tally)})" if tally.bad else ""
@@ -26,7 +30,7 @@ def line(results: Results, windows: Sequence[Window]) -> str:
     wanted = f" of {offered / seconds:,.0f}/s" if offered else "/s"
     return (
         f"{results.phase.name} {(number + 1) * seconds:5.0f} s  {tally.done / seconds:8,.0f}{wanted}  "
-        f"p50 {p50} ms  p99 {p99} ms{bad}{_versions(last)}"
+        f"p50 {p50} ms  p99 {p99} ms{bad}{_versions(windows)}"
     )
 
 

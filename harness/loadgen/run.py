@@ -31,6 +31,8 @@ from harness.scenario import Protocol as Wire
 _LEAD = 0.3
 #: Seconds that workers get to calibrate, beyond what the measurement takes.
 _CALIBRATION_DEADLINE = 30.0
+#: How far below the limit of what is valid a peak search stays: rates are only met on average.
+_BELOW = 0.95
 #: The part of the first rate below which a peak search gives up.
 _HALVINGS = 64
 #: Seconds between two looks at the server's own counters.
@@ -97,7 +99,9 @@ class Run:
         """Hand out the plan, and measure how much load there can be. Raises BadOption."""
         workers = self._fleet.workers()
         if self._settings.users < len(workers) and self._settings.profile.users is None:
-            raise BadOption(f"{self._settings.users} users cannot be spread over {len(workers)} processes")
+            raise BadOption(
+                f"--users {self._settings.users}: each of the {len(workers)} processes needs one at least"
+            )
         self._fleet.send(messages.PLAN, self._session.plan.to_message())
         if self._settings.calibrate:
             self._calibrate(workers)
@@ -175,11 +179,8 @@ class Run:
         )
         self.results.append(Results(phase, window))
         self._fleet.send(messages.PHASE, phase.to_message())
-        wanted = (
-            ""
-            if arrival is Arrival.CLOSED
-            else f" of {phase.profile.due(phase.length) / phase.length:,.0f}/s"
-        )
+        rate = phase.profile.due(phase.length) / phase.length
+        wanted = f" of {rate:,.0f}/s" if rate else ""
         lasts = "until stopped" if phase.length == UNTIL_STOPPED else f"for {phase.length:g} s"
         self._say(f"load: {name}{wanted} {lasts}, seed {self._settings.seed}")
         return self.results[-1]
@@ -200,7 +201,7 @@ class Run:
             number = int((moment - phase.start) / results.window) - 1
             fresh = self._journal.windows(results, number)
             if fresh:
-                self._say(progress.line(results, fresh))
+                self._say(progress.lines(results, fresh))
                 last_news = max(last_news, moment)
             self._journal.resources(self._processes)
             if moment > metrics_due:
@@ -213,7 +214,7 @@ class Run:
                 break
         fresh = self._journal.windows(results, None)
         if fresh:
-            self._say(progress.line(results, fresh))
+            self._say(progress.lines(results, fresh))
         self._journal.metrics(self._metrics)
         self._journal.phase(results)
 
@@ -238,6 +239,11 @@ class Run:
         share = latency.percentile / 100
 
         def attempt(rate: float) -> peak.Trial:
+            trial = once(rate)
+            # A trial that the generator itself may have spoilt gets a second chance.
+            return once(rate) if trial.note and not self._stopping else trial
+
+        def once(rate: float) -> peak.Trial:
             if self._stopping:
                 return peak.Trial(rate, 0, 0, False, "interrupted")
             # At low rates a trial takes longer: fewer requests could not prove anything.
@@ -253,11 +259,12 @@ class Run:
             self._watch(results, hopeless)
             total = results.total()
             missed = over(latency, total)
-            reasons = validity.invalid(results, self._ceiling)
-            held = peak.decide(missed, total.asked, share) is True and not reasons
+            held = peak.decide(missed, total.asked, share) is True
+            # A generator that is late only makes response times longer: what held in spite of it did hold.
+            reasons = [] if held else validity.invalid(results, self._ceiling)
             return peak.Trial(rate, total.asked, missed, held, "; ".join(reasons))
 
-        highest = math.inf if self._ceiling is None else calibration.SAFE * self._ceiling
+        highest = math.inf if self._ceiling is None else _BELOW * calibration.SAFE * self._ceiling
         start = min(self._settings.rates.rate(0) or 100.0, highest)
         lowest = max(1.0, start / _HALVINGS)
         found = peak.find(attempt, share=share, start=start, lowest=lowest, highest=highest)
@@ -284,9 +291,15 @@ class Run:
         if self.results and not self._settings.find_peak:
             results = self.results[-1]
             self._journal.windows(results, None)
-            self.verdicts += judging.judge(results, self._settings.slo, self._ceiling)
+            self.verdicts += judging.judge(
+                results, self._settings.profile.percentile, self._settings.slo, self._ceiling
+            )
             changed = swaps(results, self.changes)
             self._say(progress.summary(results, changed))
+        elif self.results:
+            self.verdicts.append(judging.wrong_replies([results.total() for results in self.results]))
+            if not any(verdict.name == "peak" for verdict in self.verdicts):
+                self.verdicts.append(Verdict("peak", None, "the search was interrupted", {}))
         if self._clock.failure is not None:
             self.verdicts.append(Verdict("correctness", False, self._clock.failure, {}))
         code = judging.exit_code(self.verdicts)

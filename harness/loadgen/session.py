@@ -20,13 +20,27 @@ from harness.loadgen.options import BadOption, Settings
 from harness.loadgen.plan import Plan, Prepared
 from harness.models import cache
 from harness.player import contents_needed
-from harness.scenario import Action, Protocol, Reload, Request, Scenario, Step
+from harness.scenario import (
+    Action,
+    Protocol,
+    Publish,
+    Reload,
+    Rename,
+    Replace,
+    Request,
+    Scenario,
+    Step,
+    Withdraw,
+)
 from harness.wire import messages as wire
 
 #: Seconds that a server which was just started gets until it answers every request of the traffic.
 _WARM_UP = 30.0
 #: Seconds that a reload may take.
 _RELOAD_DEADLINE = 120.0
+
+#: The actions that edit the repository.
+_EDITS = (Publish, Withdraw, Replace, Rename)
 
 _NO_SCENARIO = Scenario("own", "Models of a running server", models=(), steps=())
 
@@ -64,8 +78,16 @@ class Session:
         return pid
 
     def acting_steps(self) -> list[tuple[int, Step]]:
-        """The scenario's steps that change something, with their numbers. Raises BadOption."""
-        steps = [(number, step) for number, step in enumerate(self.scenario.steps) if step.actions]
+        """The scenario's steps that change something, with their numbers, as far as they fit under load.
+
+        Raises BadOption where the target cannot play them.
+        """
+        steps: list[tuple[int, Step]] = []
+        for number, step in enumerate(self.scenario.steps):
+            if not all(_playable(action) for action in step.actions):
+                break  # what follows builds on it
+            if step.actions:
+                steps.append((number, step))
         for _, step in steps:
             try:
                 targets.require(self.target, step.needs)
@@ -84,12 +106,13 @@ class Session:
 
     def act(self, action: Action) -> None:
         """Carry out an action, without holding up other greenlets. Raises Refusal, Unreachable."""
-        if not isinstance(action, Reload):
+        if isinstance(action, _EDITS):
             repository = self.server.repository
             assert repository is not None, "a target that can edit has a repository"
             # Copying a model blocks, so it goes to a thread of its own.
             gevent.get_hub().threadpool.apply(repository.apply, (action,))
             return
+        assert isinstance(action, Reload), "other actions are not playable under load"
         config = model_config.message(action.models, self.server.models_root)
         message = wire.ReloadConfigRequest(config=config).SerializeToString()
         address = self.server.addresses.grpc
@@ -113,7 +136,7 @@ class Session:
             pairs: list[tuple[Request | None, Prepared]] = []
             if settings.requests is not None:
                 pairs += [(None, one) for one in user_traffic.of_file(settings.requests, mix, self._describe)]
-            elif settings.models:
+            elif settings.scenario is None:
                 pairs += [(None, one) for one in user_traffic.of_models(settings.models, mix, self._describe)]
             else:
                 start = Course(self.scenario).situations[0]
@@ -124,6 +147,8 @@ class Session:
                 ]
         except (traffic.TrafficError, Refusal, BadReply, Unreachable) as error:
             raise BadOption(str(error)) from error
+        if not pairs:
+            raise BadOption(f"nobody answers this traffic when scenario {self.scenario.id} starts")
         latency = settings.slo.latency
         plan = Plan(
             {str(protocol): address for protocol, address in self.addresses.items()},
@@ -161,6 +186,13 @@ class Session:
             return client.metadata(request.model, version=request.version, label=request.label)
         finally:
             client.close()
+
+
+def _playable(action: Action) -> bool:
+    """Tell whether an action fits under load: an edit of the repository, or a reload that is accepted."""
+    if isinstance(action, Reload):
+        return action.text is None and not action.id
+    return isinstance(action, _EDITS)
 
 
 def _addresses(there: targets.Addresses, wanted: Sequence[Protocol]) -> dict[Protocol, str]:

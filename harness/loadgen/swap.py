@@ -80,9 +80,10 @@ def _swap(results: Results, change: Change, end: float) -> Swap:
         first = seen.first - change.t
     if change.name == "withdraw" and seen is not None and seen.last >= change.t:
         last = seen.last - change.t
-    settled = min(end, change.t + max(first or 0.0, last or 0.0, 0.0 if first or last else _WATCHED))
-    # A window belongs to the change if any part of it does.
+    settled = change.t + (max(first or 0.0, last or 0.0) or _WATCHED)
+    # A window belongs to the change if any part of it does: the first answers of a version are often slow.
     begin = change.t - change.t % results.window
+    settled = min(end, settled - settled % results.window + results.window)
     during = results.total(begin, settled)
     return Swap(
         change,

@@ -30,8 +30,9 @@ from harness.wire import messages as wire
 #: Gives the metadata of the model (and version) that a request addresses.
 Describe = Callable[[Request], Metadata]
 
-_SEEN = Expected({}, FIRST_REPLY_TOLERANCE, learns=True)
-_SEEN_BYTES = Expected({}, 0.0, exact=True)
+#: Right is what every version answered first.
+SEEN = Expected({}, FIRST_REPLY_TOLERANCE, learns=True)
+SEEN_BYTES = Expected({}, 0.0, exact=True)
 
 _MODEL = re.compile(
     r"(?P<name>[^@:=,]+)(?:@(?P<pin>[^@:=,]+))?(?::(?P<signature>[^@:=,]+))?(?:=(?P<weight>[0-9.]+))?"
@@ -70,7 +71,7 @@ def of_models(models: Iterable[tuple[Request, float]], mix: Mix, describe: Descr
         inputs = _signature_inputs(request, describe(request))
         variants = samples(lambda k, specs=inputs: _made_up(specs, k), mix.batch)  # type: ignore[misc]
         for variant in variants:
-            prepared += prepare(request, variant, mix, weight / len(variants), _SEEN)
+            prepared += prepare(request, variant, mix, weight / len(variants), SEEN)
     return prepared
 
 
@@ -154,7 +155,7 @@ def _of_line(given: Any, mix: Mix, describe: Describe) -> Iterator[Prepared]:
         if alias not in specs:
             raise TrafficError(f"model {request.model} has no input {alias!r}; it has {', '.join(specs)}")
         inputs[alias] = _array(value, _dtype(specs[alias].dtype))
-    expected = _SEEN
+    expected = SEEN
     if "expected" in given:
         outputs = {alias: _array(value, None) for alias, value in given["expected"].items()}
         expected = Expected({None: [outputs]}, FIRST_REPLY_TOLERANCE)
@@ -190,14 +191,14 @@ def _as_recorded(given: Mapping[str, Any], weight: float) -> Prepared:
     if method.startswith("/"):
         model = _message_model(data) if method == PREDICT else "?"
         name = f"grpc {method.rpartition('/')[2].lower()} {model}"
-        expected = _SEEN if method == PREDICT else _SEEN_BYTES
+        expected = SEEN if method == PREDICT else SEEN_BYTES
         return Prepared(Protocol.GRPC, Endpoint("grpc", model, name), method, data, weight, expected)
     if method != "POST":
         raise TrafficError(f"method {method!r}: only POST and gRPC methods can be sent")
     path = given["target"]
     found = re.match(r"/v1/models/([^/:]+).*?:(\w+)$", path)
     model, verb = (unquote(found[1]), found[2]) if found else ("?", path)
-    expected = _SEEN if verb == "predict" else _SEEN_BYTES
+    expected = SEEN if verb == "predict" else SEEN_BYTES
     return Prepared(
         Protocol.REST, Endpoint("rest", model, f"rest {verb} {model}"), path, data, weight, expected
     )

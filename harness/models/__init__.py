@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from harness.models import (
     bits,
+    counter,
     dense,
     echo,
     forms,
+    graph_mode,
     grid,
     half_plus_two,
+    image_mean,
     mobilenet_v2,
     named,
+    shapes,
     slow,
     strings,
     two_in_two_out,
+    vocabulary,
 )
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
 
@@ -26,16 +31,21 @@ BUILDERS: dict[str, Builder] = {
     module.BUILDER.name: module.BUILDER
     for module in (
         bits,
+        counter,
         dense,
         echo,
         forms,
+        graph_mode,
         grid,
         half_plus_two,
+        image_mean,
         mobilenet_v2,
         named,
+        shapes,
         slow,
         strings,
         two_in_two_out,
+        vocabulary,
     )
 }
 

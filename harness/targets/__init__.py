@@ -2,8 +2,8 @@
 
 * ``reference``: this project's own server, started as a process (the default)
 * ``command:CMD ...``: any server that takes TensorFlow Serving's flags, started as a process
-* ``url:http://host:8501,host:8500``: a server that is already running
-* ``docker[:image[:tag]]``: a container; not available yet
+* ``url:http://host:8501,host:8500``: a server that is already running (:mod:`harness.targets.url`)
+* ``docker[:image[:tag]]``: a container, of tensorflow/serving by default (:mod:`harness.targets.docker`)
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from harness.targets import process, url
 from harness.targets.base import (
     Addresses,
     Launched,
+    Say,
     Server,
     StartError,
     Target,
@@ -23,6 +24,7 @@ from harness.targets.base import (
 __all__ = [
     "Addresses",
     "Launched",
+    "Say",
     "Server",
     "StartError",
     "Target",
@@ -44,8 +46,11 @@ def parse(spec: str) -> Target:
         case "url" if rest:
             return url.UrlTarget(spec)
         case "docker":
-            raise UsageError(f"target {spec!r}: containers cannot be started yet; start one and use url:")
+            from harness.targets import docker  # the engine's package takes a while to import
+
+            return docker.DockerTarget(spec)
         case _:
             raise UsageError(
-                f"target {spec!r}: give reference, command:CMD, or url:http://host:8501,host:8500"
+                f"target {spec!r}: give reference, docker:IMAGE:TAG, command:CMD, "
+                "or url:http://host:8501,host:8500"
             )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from typing import Protocol as Interface
 
+from harness.client import Client, GrpcClient, Observer, RestClient
 from harness.repository import Repository
-from harness.scenario import Capability, Scenario
+from harness.scenario import Capability, Protocol, Scenario
 from harness.startup import StartUp
+
+#: Is told, in words, why nothing moves.
+Say = Callable[[str], None]
+
+#: Seconds after which whoever accepts connections for somebody else has noticed that nobody is there.
+_HANGS_UP = 0.05
 
 
 class Unsupported(Exception):  # noqa: N818 - a reason to skip, not a fault
@@ -28,8 +37,12 @@ class Addresses(NamedTuple):
     rest: str | None
     grpc: str | None
 
+    def of(self, protocol: Protocol) -> str | None:
+        """The address of one protocol."""
+        return self.rest if protocol is Protocol.REST else self.grpc
 
-class Server(Protocol):
+
+class Server(Interface):
     """A server that runs for one scenario; ``repository`` is None where the model folder is out of reach."""
 
     @property
@@ -47,6 +60,22 @@ class Server(Protocol):
         """The model folder as the server sees it."""
         ...
 
+    def client(self, protocol: Protocol, on_exchange: Observer, timeout: float) -> Client:
+        """A client of the server, which has an address for ``protocol``."""
+        ...
+
+    def listens(self, protocol: Protocol) -> bool:
+        """Tell whether the server accepts connections for ``protocol``."""
+        ...
+
+    def configure(self, text: str | None) -> None:
+        """Put another text into the configuration file at once, or remove the file [CONFIGURE]."""
+        ...
+
+    def stderr(self) -> str:
+        """All of the server's log so far [LOG]."""
+        ...
+
     def logs(self) -> str:
         """The end of the server's log, for failure texts; empty where it is out of reach."""
         ...
@@ -56,7 +85,7 @@ class Server(Protocol):
         ...
 
 
-class Launched(Protocol):
+class Launched(Interface):
     """A server that was started with a command line of its own: it may be starting, serving or gone."""
 
     @property
@@ -67,6 +96,10 @@ class Launched(Protocol):
     @property
     def repository(self) -> Repository:
         """The model folder."""
+        ...
+
+    def listens(self, protocol: Protocol) -> bool:
+        """Tell whether the server accepts connections for ``protocol``."""
         ...
 
     def fill(self, text: str) -> str:
@@ -98,7 +131,7 @@ class Launched(Protocol):
         ...
 
 
-class Target(Protocol):
+class Target(Interface):
     """A way to get a server."""
 
     @property
@@ -114,6 +147,10 @@ class Target(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What it can do."""
+        ...
+
+    def prepare(self, say: Say) -> None:
+        """Fetch what the first start needs. Raises StartError where no start can succeed."""
         ...
 
     def start(self, scenario: Scenario) -> Server:
@@ -139,3 +176,35 @@ def require(target: Target, needs: frozenset[Capability]) -> None:
     """Raise Unsupported, with the reason, where ``target`` lacks something."""
     for capability in sorted(needs - target.capabilities):
         raise Unsupported(f"target {target.spec} cannot {capability}")
+
+
+def connect(addresses: Addresses, protocol: Protocol, on_exchange: Observer, timeout: float) -> Client:
+    """A client of the server at an address that needs neither TLS nor headers."""
+    address = addresses.of(protocol)
+    assert address is not None, "whoever wants a client has looked for an address"
+    made: type[RestClient] | type[GrpcClient] = RestClient if protocol is Protocol.REST else GrpcClient
+    return made(address, on_exchange=on_exchange, timeout=timeout)
+
+
+def listens(address: str | None, *, relayed: bool = False) -> bool:
+    """Tell whether somebody accepts connections at ``host:port``.
+
+    ``relayed``: a container's engine accepts them in any case, and hangs up where the server does not.
+    """
+    if address is None:
+        return False
+    host, _, port = address.rpartition(":")
+    try:
+        probe = socket.create_connection((host, int(port)), 1)
+    except OSError:
+        return False
+    with probe:
+        if not relayed:
+            return True
+        probe.settimeout(_HANGS_UP)
+        try:
+            return bool(probe.recv(1))
+        except TimeoutError:
+            return True  # it waits for a request
+        except OSError:
+            return False

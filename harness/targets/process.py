@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harness import model_config
+from harness.client import Client, Observer
 from harness.repository import Repository
-from harness.scenario import Capability, Model, Scenario
+from harness.scenario import Action, Capability, Model, Protocol, Scenario
 from harness.startup import StartUp
-from harness.targets.base import Addresses, StartError
+from harness.targets import layout
+from harness.targets.base import Addresses, Say, StartError, connect, listens
+from harness.targets.layout import Layout
 
 #: Seconds from the start of the process until both ports are open.
 START_DEADLINE = 120.0
@@ -33,9 +33,7 @@ STOP_DEADLINE = 10.0
 LOG_LINES = 60
 
 _HOST = "127.0.0.1"
-_PREFIX = "tfserving-harness-"
 _GUARD = Path(__file__).with_name("guard.py")
-_CONFIG = "models.config"
 
 
 class ProcessTarget:
@@ -48,6 +46,9 @@ class ProcessTarget:
         self.kind = kind
         self._command = command
         self._label = label
+
+    def prepare(self, say: Say) -> None:
+        """Nothing: the command is here."""
 
     def start(self, scenario: Scenario) -> ProcessServer:
         """Lay out the repository, write the configuration, start and wait. Raises StartError."""
@@ -78,8 +79,8 @@ class ProcessTarget:
 class LaunchedProcess:
     """A server process with a temporary folder of its own, and free ports of the loopback interface.
 
-    ``arguments`` and the texts of ``files`` may hold the words of :mod:`harness.startup`. The process may
-    be starting, serving or gone: whoever launched it looks.
+    ``arguments`` and the texts of ``files`` may hold the words of :mod:`harness.startup`; ``before`` is done
+    to the repository first. The process may be starting, serving or gone: whoever launched it looks.
     """
 
     def __init__(
@@ -89,25 +90,19 @@ class LaunchedProcess:
         models: Sequence[Model],
         arguments: Sequence[str],
         files: Mapping[str, str],
+        before: Sequence[Action] = (),
     ) -> None:
-        _sweep()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        root, beside = self._folder / "models", self._folder / "files"
-        root.mkdir()
-        beside.mkdir()
-        self.models_root = str(root)
-        self.repository: Repository = Repository(root, configured)
-        for model in models:
-            self.repository.base(model.name).mkdir(parents=True, exist_ok=True)
-            self.repository.lay_out(model)
-        self._taken = socket.create_server(("", 0))
-        rest, grpc, taken = _free_port(), _free_port(), self._taken.getsockname()[1]
+        self._layout = Layout(configured, models, before)
+        self.models_root = self._layout.models_root
+        self.repository: Repository = self._layout.repository
+        rest, grpc = _free_port(), _free_port()
         self.addresses = Addresses(f"{_HOST}:{rest}", f"{_HOST}:{grpc}")
-        self._words = {"$MODELS": root, "$FILES": beside, "$REST": rest, "$GRPC": grpc, "$TAKEN": taken}
-        for name, text in files.items():
-            (beside / name).write_text(self.fill(text))
+        self._held = [socket.create_server(("", 0), reuse_port=shared) for shared in (False, True)]
+        taken, shared = (held.getsockname()[1] for held in self._held)
+        self._layout.words |= {"$REST": rest, "$GRPC": grpc, "$TAKEN": taken, "$SHARED": shared}
+        self._layout.write(files)
         self.command = [*command, *map(self.fill, arguments)]
-        self._stdout, self._log = self._folder / "stdout", self._folder / "server.log"
+        self._stdout, self._log = self._layout.folder / "stdout", self._layout.folder / "server.log"
         with self._stdout.open("wb") as stdout, self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(_GUARD), str(os.getpid()), *self.command],
@@ -124,11 +119,17 @@ class LaunchedProcess:
         """Id of the process."""
         return self._process.pid
 
+    def client(self, protocol: Protocol, on_exchange: Observer, timeout: float) -> Client:
+        """A client of the server."""
+        return connect(self.addresses, protocol, on_exchange, timeout)
+
+    def listens(self, protocol: Protocol) -> bool:
+        """Tell whether the server accepts connections for ``protocol``."""
+        return listens(self.addresses.of(protocol))
+
     def fill(self, text: str) -> str:
         """``text`` with the words for folders and ports replaced."""
-        for word, value in self._words.items():
-            text = text.replace(word, str(value))
-        return text
+        return self._layout.fill(text)
 
     def exit_status(self, patience: float = 0) -> int | None:
         """How the process ended, within ``patience`` seconds; None if it runs. -N is the end by signal N."""
@@ -163,39 +164,44 @@ class LaunchedProcess:
         with contextlib.suppress(ProcessLookupError):  # as a rule nothing is left
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._taken.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for held in self._held:
+            held.close()
+        self._layout.delete()
 
 
 class ProcessServer(LaunchedProcess):
-    """A server process that serves a scenario's models on both ports. Raises StartError."""
+    """A server process for a scenario, with both ports open where that says so. Raises StartError."""
 
     def __init__(self, command: list[str], scenario: Scenario) -> None:
-        flags = {"port": "$GRPC", "rest_api_port": "$REST", "model_config_file": f"$FILES/{_CONFIG}"}
-        flags |= {"file_system_poll_wait_seconds": scenario.poll_seconds, **scenario.flags}
         super().__init__(
             command,
             scenario.configured(),
             scenario.models,
-            [f"--{name}={_flag(value)}" for name, value in flags.items()],
-            {_CONFIG: model_config.text(scenario.models, "$MODELS"), **scenario.files},
+            layout.arguments(scenario),
+            layout.files(scenario),
+            scenario.before,
         )
         try:
-            self._wait()
+            if scenario.opens:
+                self._wait()
         except BaseException:
             self.stop()
             raise
 
+    def configure(self, text: str | None) -> None:
+        """Put another text into the configuration file at once, or remove the file."""
+        self._layout.configure(text)
+
     def _wait(self) -> None:
         """Wait until every port is open, which a server does when its models are loaded [1.3.7]."""
         deadline = time.monotonic() + START_DEADLINE
-        for port in (self._words["$REST"], self._words["$GRPC"]):
-            while not _listens(int(port)):
+        for protocol in Protocol:
+            while not self.listens(protocol):
                 if self._process.poll() is not None:
                     raise StartError(self._story(f"ended with exit code {self._process.returncode}"))
                 if time.monotonic() > deadline:
                     raise StartError(
-                        self._story(f"did not listen on port {port} within {START_DEADLINE:g} s")
+                        self._story(f"did not open its {protocol} port within {START_DEADLINE:g} s")
                     )
                 time.sleep(0.02)
 
@@ -220,31 +226,13 @@ def command(line: str) -> ProcessTarget:
     return ProcessTarget(f"command:{line}", "command", words, Path(words[0]).name)
 
 
-def _sweep() -> None:
-    """Delete folders of runners that were killed before they could."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def _environment() -> dict[str, str]:
     """This process's environment, in which the project can be imported from any folder."""
     here = str(Path(__file__).parents[2])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
 
 
-def _flag(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind((_HOST, 0))
         return int(listener.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((_HOST, port)) == 0

@@ -1,67 +1,149 @@
-"""A target that someone else runs: only what it already serves can be tested."""
+"""Target ``url:http://host:8501,host:8500[,OPTION=VALUE ...]``: a server that someone else runs.
+
+Only what it already serves can be tested, unless ``models=HERE=THERE`` names the folder that it watches, as
+seen from here and as the server sees it: then scenarios lay out their models there, configure the server over
+gRPC, and edit the folder. For a server behind TLS the addresses are ``https://host:port`` and
+``grpcs://host:port``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NoReturn
+import contextlib
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
-from harness import client
-from harness.scenario import Capability, Code, Scenario, State
+from harness import model_config
+from harness.client import (
+    BadReply,
+    Client,
+    GrpcClient,
+    Observer,
+    Refusal,
+    RestClient,
+    Tls,
+    Unreachable,
+)
+from harness.repository import Repository
+from harness.scenario import Capability, Code, Protocol, Scenario, State
 from harness.startup import StartUp
-from harness.targets.base import Addresses, StartError, Unsupported, UsageError
+from harness.targets.base import Addresses, Say, StartError, Unsupported, UsageError, listens
 
-_USAGE = "give url:http://host:8501,host:8500 (REST first with http://, then gRPC; one of them is enough)"
+#: Seconds that the server gets to answer a request about itself.
+_TIMEOUT = 10.0
+#: Seconds that the server gets to serve the models of a scenario that were put into its folder.
+_RELOAD_TIMEOUT = 120.0
+
+_USAGE = (
+    "give url:http://host:8501,host:8500 (https:// and grpcs:// for TLS; one of the two is enough), then "
+    "models=HERE=THERE, headers=FILE, ca=FILE, name=HOST, key=FILE, certificate=FILE where needed"
+)
+_OPTIONS = ("models", "headers", "ca", "name", "key", "certificate")
+
+
+class Folder(NamedTuple):
+    """The folder that the server watches: as seen from here, and as the server sees it."""
+
+    here: Path
+    there: str
+
+
+class Way(NamedTuple):
+    """How to talk to the server: addresses, TLS by protocol, and headers that go with every request."""
+
+    addresses: Addresses
+    tls: Mapping[Protocol, Tls]
+    headers: tuple[tuple[str, str], ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the addresses alone are enough."""
+        return not self.tls and not self.headers
+
+    def client(self, protocol: Protocol, on_exchange: Observer | None, timeout: float) -> Client:
+        """A client for one protocol."""
+        address = self.addresses.of(protocol)
+        assert address is not None, "whoever wants a client has looked for an address"
+        made: type[RestClient] | type[GrpcClient] = RestClient if protocol is Protocol.REST else GrpcClient
+        return made(
+            address,
+            on_exchange=on_exchange,
+            timeout=timeout,
+            tls=self.tls.get(protocol),
+            headers=self.headers,
+        )
 
 
 class UrlServer:
-    """A running server whose folder, configuration and log are out of reach."""
+    """A running server whose log and command line are out of reach, and its folder too unless given."""
 
-    repository = None
-    models_root = ""
+    def __init__(self, way: Way, repository: Repository | None = None, models_root: str = "") -> None:
+        self.addresses = way.addresses
+        self.repository = repository
+        self.models_root = models_root
+        self._way = way
 
-    def __init__(self, addresses: Addresses) -> None:
-        self.addresses = addresses
+    def client(self, protocol: Protocol, on_exchange: Observer, timeout: float) -> Client:
+        """A client of the server."""
+        return self._way.client(protocol, on_exchange, timeout)
+
+    def listens(self, protocol: Protocol) -> bool:
+        """Tell whether the server accepts connections for ``protocol``."""
+        return listens(self.addresses.of(protocol))
+
+    def configure(self, text: str | None) -> None:
+        """Not possible, and not asked for: the target has no such capability."""
+        raise NotImplementedError
+
+    def stderr(self) -> str:
+        """Not possible, and not asked for: the target has no such capability."""
+        raise NotImplementedError
 
     def logs(self) -> str:
         """Nothing: the log is elsewhere."""
         return ""
 
     def stop(self) -> None:
-        """Nothing: whoever started the server stops it."""
+        """Take back what was put into the server's folder; whoever started the server stops it."""
+        if self.repository is not None:
+            shutil.rmtree(self.repository.root, ignore_errors=True)
 
 
 class UrlTarget:
-    """A server at known addresses. Plays scenarios whose models it serves, up to their first action."""
+    """A server at known addresses."""
 
     kind = "url"
-    capabilities: frozenset[Capability] = frozenset()
 
     def __init__(self, spec: str) -> None:
         self.spec = spec
-        self.addresses = _parse(spec)
+        self.way, self.folder = _parse(spec)
+        self.capabilities = frozenset({Capability.LOAD} if self.way.plain else set()) | frozenset(
+            {Capability.REPOSITORY, Capability.RELOAD} if self.folder else set()
+        )
+
+    def prepare(self, say: Say) -> None:
+        """Nothing: the server runs."""
 
     def start(self, scenario: Scenario) -> UrlServer:
-        """Look whether the scenario's models are there. Raises Unsupported, StartError."""
-        reader = self._client()
-        try:
-            for model in scenario.models:
-                status = {entry.version: entry.state for entry in reader.status(model.name)}
-                for version in model.served():
-                    if status.get(version) is not State.AVAILABLE:
-                        raise Unsupported(
-                            f"target {self.spec} does not serve version {version} of model {model.name}"
-                        )
-        except client.Unreachable as error:
-            raise StartError(f"target {self.spec}: nobody answers: {error}") from error
-        except (client.Refusal, client.BadReply) as error:
-            if isinstance(error, client.Refusal) and error.code is Code.UNAVAILABLE:
-                raise StartError(f"target {self.spec}: nobody answers: {error}") from error
-            raise Unsupported(
-                f"target {self.spec} does not serve what {scenario.id} needs: {error}"
-            ) from error
-        finally:
-            reader.close()
-        return UrlServer(self.addresses)
+        """Make the server serve the scenario's models, or look whether it does.
+
+        Raises Unsupported, StartError.
+        """
+        if self.folder is not None:
+            return self._lay_out(scenario, self.folder)
+        with contextlib.closing(self._reader()) as reader:
+            try:
+                missing = _missing(reader, scenario)
+            except (Refusal, BadReply, Unreachable) as error:
+                self._expect_somebody(error)
+                raise Unsupported(
+                    f"target {self.spec} does not serve what {scenario.id} needs: {error}"
+                ) from error
+        if missing:
+            raise Unsupported(f"target {self.spec} does not serve {missing}")
+        return UrlServer(self.way)
 
     def launch(self, start_up: StartUp) -> NoReturn:  # noqa: ARG002 - the interface of targets
         """Raises Unsupported: nothing can be started here."""
@@ -69,24 +151,116 @@ class UrlTarget:
 
     def describe(self) -> Mapping[str, Any]:
         """The addresses; a server does not tell its version."""
-        return {"label": self.spec, "server": None, **self.addresses._asdict()}
+        return {"label": self.spec, "server": None, **self.way.addresses._asdict()}
 
-    def _client(self) -> client.Client:
-        if self.addresses.grpc is not None:
-            return client.GrpcClient(self.addresses.grpc, timeout=10)
-        assert self.addresses.rest is not None
-        return client.RestClient(self.addresses.rest, timeout=10)
+    def _lay_out(self, scenario: Scenario, folder: Folder) -> UrlServer:
+        """Put the models into a folder of their own below the server's, and configure the server for them."""
+        name = f"tfserving-harness-{time.time_ns():x}"
+        root = folder.here / name
+        try:
+            root.mkdir(parents=True)
+        except OSError as error:
+            raise StartError(
+                f"target {self.spec}: {folder.here} cannot be written: {error.strerror}"
+            ) from error
+        repository = Repository(root, scenario.configured())
+        server = UrlServer(self.way, repository, f"{folder.there.rstrip('/')}/{name}")
+        try:
+            for model in scenario.models:
+                repository.base(model.name).mkdir(parents=True, exist_ok=True)
+                repository.lay_out(model)
+            self._reload(scenario, server.models_root)
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    def _reload(self, scenario: Scenario, root: str) -> None:
+        if self.way.addresses.grpc is None:
+            raise Unsupported(f"target {self.spec} has no grpc address, over which it would be configured")
+        client = self.way.client(Protocol.GRPC, None, _RELOAD_TIMEOUT)
+        assert isinstance(client, GrpcClient)
+        with contextlib.closing(client):
+            try:
+                client.reload(model_config.message(scenario.models, root))
+            except Refusal as refusal:
+                self._expect_somebody(refusal)
+                raise StartError(
+                    f"target {self.spec} does not take the models of {scenario.id} at {root}: {refusal}"
+                ) from refusal
+
+    def _reader(self) -> Client:
+        protocol = Protocol.REST if self.way.addresses.grpc is None else Protocol.GRPC
+        return self.way.client(protocol, None, _TIMEOUT)
+
+    def _expect_somebody(self, error: Exception) -> None:
+        """Raise StartError where the failure of a request means that there is no server."""
+        gone = isinstance(error, Unreachable) or (
+            isinstance(error, Refusal) and error.code is Code.UNAVAILABLE
+        )
+        if gone:
+            raise StartError(f"target {self.spec}: nobody answers: {error}") from error
 
 
-def _parse(spec: str) -> Addresses:
-    rest = grpc = None
-    for part in spec.removeprefix("url:").split(","):
-        address = part.removeprefix("http://").rstrip("/")
+def _missing(reader: Client, scenario: Scenario) -> str | None:
+    """The first version of the scenario's models that is not served."""
+    for model in scenario.models:
+        status = {entry.version: entry.state for entry in reader.status(model.name)}
+        for version in model.served():
+            if status.get(version) is not State.AVAILABLE:
+                return f"version {version} of model {model.name}"
+    return None
+
+
+def _parse(spec: str) -> tuple[Way, Folder | None]:
+    """What the target string says. Raises UsageError."""
+    parts = spec.removeprefix("url:").split(",")
+    addresses = [part for part in parts if part.partition("=")[0] not in _OPTIONS]
+    options = dict(part.split("=", 1) for part in parts if part not in addresses)
+    found: dict[str, str] = {}
+    secure: set[Protocol] = set()
+    for part in addresses:
+        scheme, separator, rest = part.rpartition("://")
+        address = rest.rstrip("/")
         host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not port.isdigit() or (separator and scheme not in ("http", "https", "grpcs")):
             raise UsageError(f"target {spec!r}: {part!r} is not an address; {_USAGE}")
-        if part.startswith("http://"):
-            rest = address
-        else:
-            grpc = address
-    return Addresses(rest, grpc)
+        protocol = Protocol.REST if scheme.startswith("http") else Protocol.GRPC
+        found[protocol] = address
+        if scheme in ("https", "grpcs"):
+            secure.add(protocol)
+    if not found:
+        raise UsageError(f"target {spec!r}: no address; {_USAGE}")
+    folder = None
+    if "models" in options:
+        here, separator, there = options["models"].partition("=")
+        if not here or not there:
+            raise UsageError(f"target {spec!r}: models={options['models']!r} is not HERE=THERE; {_USAGE}")
+        folder = Folder(Path(here), there)
+    certificate = [_text(spec, options, name) for name in ("ca", "key", "certificate")]
+    tls = Tls(certificate[0], options.get("name"), certificate[1], certificate[2])
+    headers = _headers(_text(spec, options, "headers") or "", spec)
+    way = Way(
+        Addresses(found.get(Protocol.REST), found.get(Protocol.GRPC)), dict.fromkeys(secure, tls), headers
+    )
+    return way, folder
+
+
+def _text(spec: str, options: Mapping[str, str], name: str) -> str | None:
+    """The content of the file that an option names: secrets stand in no command line and no record."""
+    if name not in options:
+        return None
+    try:
+        return Path(options[name]).read_text()
+    except OSError as error:
+        raise UsageError(f"target {spec!r}: {name}={options[name]}: {error.strerror or error}") from error
+
+
+def _headers(text: str, spec: str) -> tuple[tuple[str, str], ...]:
+    """Headers, one ``Name: value`` a line."""
+    pairs: Sequence[tuple[str, str, str]] = [
+        line.partition(":") for line in text.splitlines() if line.strip()
+    ]
+    if not all(name and separator for name, separator, _ in pairs):
+        raise UsageError(f"target {spec!r}: headers=FILE needs one 'Name: value' a line")
+    return tuple((name.strip(), value.strip()) for name, _, value in pairs)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from harness.wire.schema import POOL
 from server_impl.errors import invalid_argument
 from server_impl.filesystem import io_error, io_errors, local_path
 
@@ -54,7 +55,8 @@ def read_text_proto(path: str, message: M) -> M:
         raise io_error(path, OSError(errno.EINVAL, os.strerror(errno.EINVAL)))
     text = raw.decode("utf-8", "replace")
     try:
-        return text_format.Parse(text, message)
+        # The pool holds what an ``Any`` in the text may be expanded to.
+        return text_format.Parse(text, message, descriptor_pool=POOL)
     except text_format.ParseError as error:
         logger.error("Error parsing text-format %s: %s", message.DESCRIPTOR.full_name, _explain(text, error))
     raise invalid_argument(f"Invalid protobuf file: '{path}'")

@@ -1,0 +1,1 @@
+"""Request batching: what joins, what is refused, what one request does to another."""

@@ -1,0 +1,1 @@
+"""What a model configuration may say, and what is refused."""

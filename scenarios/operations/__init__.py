@@ -1,0 +1,1 @@
+"""The command line: flags, starts that are refused, ports, TLS, signals."""

@@ -1,0 +1,1 @@
+"""Benchmarks: tables to read, never part of a test's verdict."""

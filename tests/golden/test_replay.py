@@ -1,0 +1,35 @@
+"""Every recorded request, sent to the reference server: the answer is the recorded one, or a listed difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.golden.recordings import Play, Record, listed_differences, plays
+
+if TYPE_CHECKING:
+    from tests.golden.conftest import Replays
+
+LISTED = listed_differences()
+PLAYS = plays()
+
+
+def recordings() -> list[Any]:
+    return [
+        pytest.param(play, record, id=record["id"])
+        for play in PLAYS
+        for group in play.groups.values()
+        for record in group
+    ]
+
+
+@pytest.mark.parametrize(("play", "record"), recordings())
+def test_same_answer(play: Play, record: Record, replays: Replays) -> None:
+    difference = replays.difference(play, record)
+    assert (difference and difference.part) == LISTED.get(record["id"]), f"{record['note']}: {difference}"
+
+
+def test_every_difference_names_a_recording() -> None:
+    known = {record["id"] for play in PLAYS for group in play.groups.values() for record in group}
+    assert LISTED.keys() <= known
