@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
+import reports
 from harness import exchange, launching, recipe, recording, targets
 from harness.cases import Case
 from harness.client import Exchange
@@ -259,6 +260,12 @@ class ConformanceSession:
             words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
             terminalreporter.line(f"{level}: {words}")
         terminalreporter.line(f"target {self.target.spec}, record {self._record.path}")
+        try:
+            written = reports.write_all(self._record.path)
+        except (reports.RecordError, OSError) as error:
+            terminalreporter.line(f"no report could be written: {error}", red=True)
+        else:
+            terminalreporter.line(f"report {written.html}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:

@@ -10,13 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
 from harness.client import Client, GrpcClient, Prediction, Refusal, RestClient
-from harness.client.grpc import PREDICT
 from harness.player import Player
 from harness.scenario import Array, Protocol, Tensors
-from harness.wire import messages as wire
 
 T = TypeVar("T")
 
@@ -46,11 +42,6 @@ class Ask(NamedTuple):
     model: str
     inputs: Tensors
     signature: str | None = None
-
-
-def rows(*values: float) -> Tensors:
-    """Rows of one number each."""
-    return {"x": np.array(values, np.float32)}
 
 
 def together(player: Player, protocol: Protocol, asks: Sequence[Ask], *, apart: float = 0.0) -> list[Reply]:
@@ -102,14 +93,3 @@ def metric(player: Player, name: str) -> float:
     page = client.exchange("GET", "/monitoring/prometheus/metrics").body.decode()
     values = re.findall(rf"(?m)^{re.escape(name)}(?:{{.*}})? (\S+)$", page)
     return sum(map(float, values))
-
-
-def call(player: Player, request: wire.PredictRequest, timeout: float) -> Refusal | None:
-    """Send a message over gRPC with a deadline; what refused it, if anything did."""
-    client = player.client(Protocol.GRPC)
-    assert isinstance(client, GrpcClient)
-    try:
-        client.exchange(PREDICT, request.SerializeToString(), timeout=timeout)
-    except Refusal as refusal:
-        return refusal
-    return None

@@ -1,4 +1,4 @@
-"""Configurations that keep a server from starting. More of them are in :mod:`scenarios.operations.refusals`."""
+"""Configurations that keep a server from starting. More are in :mod:`scenarios.operations.refusals`."""
 
 from __future__ import annotations
 

@@ -173,8 +173,8 @@ SCENARIO = Scenario(
                 Answers(Request("right"), by=2, contents=2, facts=("2.3.4", "X-15")),
                 Logs(
                     "missing_version",
-                    "Version 9 of servable partly, which was requested to be served as a 'specific' version in "
-                    "the servable's version policy, was not found in the file system",
+                    "Version 9 of servable partly, which was requested to be served as a 'specific' version "
+                    "in the servable's version policy, was not found in the file system",
                     times=2,
                     facts=("2.4.2", "CFG-14"),
                     level=Level.SHOULD,
@@ -252,7 +252,7 @@ SCENARIO = Scenario(
         ),
         Step(
             "logging",
-            "A model with request logging is refused when all else has been applied: it is served all the same.",
+            "A model with request logging is refused when all else has been applied: it is served nonetheless.",
             actions=(
                 Publish("later", 1),
                 Reload(
@@ -261,7 +261,8 @@ SCENARIO = Scenario(
                         entry(
                             "later",
                             "$MODELS/later",
-                            'model_platform: "tensorflow" logging_config { sampling_config { sampling_rate: 1 } }',
+                            'model_platform: "tensorflow" '
+                            "logging_config { sampling_config { sampling_rate: 1 } }",
                         )
                     ),
                     id="logging",

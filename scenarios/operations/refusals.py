@@ -149,6 +149,25 @@ _TEXT_FILES = (
 )
 
 OTHER_FILES = (
+    StartUp(
+        "batching-without-batching",
+        "Batching parameters are refused where batching is off.",
+        (*ONE_MODEL, "--batching_parameters_file=$FILES/given"),
+        refused(
+            "INVALID_ARGUMENT: server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true."
+        ),
+        files={"given": "max_batch_size { value: 4 }"},
+        facts=("1.3.5", "CLI-06"),
+    ),
+    StartUp(
+        "per-model-batching-without-batching",
+        "Batching parameters of a model's own are not asked for where batching is off.",
+        (*ONE_MODEL, "--enable_per_model_batching_parameters"),
+        Serves(),
+        facts=("1.3.5",),
+        level=Level.SHOULD,
+    ),
     *(
         StartUp(
             f"{flag}/missing",
