@@ -55,7 +55,7 @@ from google.protobuf.message import Message
 
 from harness.scenario import Code, Level, Protocol
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 #: Relative difference that numbers may have where a document or message is compared.
 TOLERANCE = 1e-6
@@ -63,10 +63,10 @@ TOLERANCE = 1e-6
 JSON_TYPE = "application/json"
 
 
-class AnyOf(Generic[T]):
+class AnyOf(Generic[T_co]):
     """Several right answers."""
 
-    def __init__(self, *options: T) -> None:
+    def __init__(self, *options: T_co) -> None:
         self.options = options
 
     def __str__(self) -> str:

@@ -252,7 +252,7 @@ SCENARIO = Scenario(
         ),
         Step(
             "logging",
-            "A model with request logging is refused when all else has been applied: it is served nonetheless.",
+            "A model with request logging is refused when all else has been applied: it is served still.",
             actions=(
                 Publish("later", 1),
                 Reload(

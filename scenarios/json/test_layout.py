@@ -95,7 +95,7 @@ ONE = (
     *(
         RestCase(
             f"one-output/{name}",
-            "One output stands without its name; rows are written on one line each, columns one number a line.",
+            "One output stands without its name; rows take one line each, columns one line a number.",
             predict("echo", body),
             ok(document),
             facts=("5.8.1", "5.8.3", "JOUT-01", "JOUT-02"),

@@ -63,7 +63,7 @@ TEXT = (
     *(
         RestCase(
             f"not-utf8/{name}/{how}",
-            "Bytes that are not UTF-8 pass as they are, given raw or as base64: the reply is not UTF-8 either.",
+            "Bytes that are not UTF-8 pass as they are, given raw or as base64; then the reply is not UTF-8.",
             predict("echo", b'{"instances": [' + given + b"]}", "string"),
             rows(f'"{raw(data)}"'),
             facts=("5.1.5", "5.8.6", "JOUT-08", "X-46"),

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections import ChainMap
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib import metadata
@@ -43,10 +44,10 @@ class Replays:
         start_up = SETUPS[play.server].start_up(self._models)
         launched = self._target.launch(start_up)
         try:
-            starting.play(start_up, launched)
             rest, grpc = launched.addresses
             assert rest is not None
             assert grpc is not None
+            self._await_ports(launched, rest, grpc)
 
             def run(group: list[Record]) -> dict[str, Difference | None]:
                 if play.protocol is Protocol.REST:
@@ -56,9 +57,17 @@ class Replays:
 
             with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
                 groups = list(pool.map(run, play.groups.values()))
-            return {id: difference for group in groups for id, difference in group.items()}
+            return dict(ChainMap(*groups))
         finally:
             launched.stop()
+
+    def _await_ports(self, launched: targets.Launched, *addresses: str) -> None:
+        """Wait without a request: the server counts them."""
+        end = time.monotonic() + starting.DEADLINE
+        while not all(map(starting.listens, addresses)):
+            assert launched.exit_status() is None, launched.logs()
+            assert time.monotonic() < end, launched.logs()
+            time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -88,5 +97,5 @@ def golden_models() -> Path:
 
 
 @pytest.fixture(scope="session")
-def replays(golden_models: Path) -> Iterator[Replays]:
-    yield Replays(golden_models)
+def replays(golden_models: Path) -> Replays:
+    return Replays(golden_models)

@@ -1,11 +1,11 @@
 """The recorded requests and answers, one JSON object a line; texts are bytes written as Latin-1.
 
-``rest/GROUP.jsonl.gz``: ``id``, ``note``, ``server`` (:mod:`tests.golden.setups`), ``sent`` (what goes over the
-wire; each further part follows a reply), ``received`` (replies: lines of the ``head``, with the date masked,
-and the ``body``), ``closed`` (by the server). Sometimes ``half_close`` (the client says that no more comes),
-``extra`` (what followed the last reply though nothing may), ``also`` (other bodies that the server gives to
-this request, at random). A body of None is not compared; instead there may be ``metrics``, the lines of a
-metrics page that do not depend on time or machine.
+``rest/GROUP.jsonl.gz``: ``id``, ``note``, ``server`` (:mod:`tests.golden.setups`), ``sent`` (what goes over
+the wire; each further part follows a reply), ``received`` (replies: lines of the ``head``, with the date
+masked, and the ``body``), ``closed`` (by the server). Sometimes ``half_close`` (the client says that no more
+comes), ``extra`` (what followed the last reply though nothing may), ``also`` (other bodies that the server
+gives to this request, at random). A body of None is not compared; instead there may be ``metrics``, the
+lines of a metrics page that do not depend on time or machine.
 
 ``grpc/GROUP.jsonl.gz``: ``id``, ``note``, ``server``, ``method`` (its path), ``sent``, ``code``, ``details``,
 ``received`` (None with an error), ``timeout`` (seconds, where the client set one).
@@ -51,4 +51,4 @@ def listed_differences() -> dict[str, str]:
     """What differs on purpose, by the id of the recording."""
     with (FOLDER / "differences.toml").open("rb") as file:
         listed = tomllib.load(file)["difference"]
-    return {id: entry["part"] for entry in listed for id in entry["ids"]}
+    return {name: entry["part"] for entry in listed for name in entry["ids"]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harness.scenario import Protocol
 from harness.startup import PORTS, Serves, StartUp
 
 #: There is a model ``echo_DTYPE`` for each.
@@ -14,33 +13,10 @@ DTYPES = (
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
 _PLAIN = (
-    *(
-        "bits32",
-        "bits64",
-        "bits16",
-        "tobits32",
-        "tobits64",
-        "mixed",
-        "pair",
-        "scalar",
-        "rank4",
-        "rank3",
-        "fixed",
-    ),
-    *("mat", "uneven", "five", "two_in", "two_io", "grid7f", "grid7i", "image", "strs", "vocab", "examples"),
-    *(
-        "feats",
-        "sigs",
-        "consts",
-        "only_named",
-        "dup_out",
-        "wrong_ref",
-        "methods",
-        "defaults",
-        "errs",
-        "counter",
-    ),
-    *("warm_good", *(f"echo_{dtype}" for dtype in DTYPES)),
+    *("bits32", "bits64", "bits16", "tobits32", "tobits64", "mixed", "pair", "scalar", "rank4", "rank3"),
+    *("fixed", "mat", "uneven", "five", "two_in", "two_io", "grid7f", "grid7i", "image", "strs", "vocab"),
+    *("examples", "feats", "sigs", "consts", "only_named", "dup_out", "wrong_ref", "methods", "defaults"),
+    *("errs", "counter", "warm_good", *(f"echo_{dtype}" for dtype in DTYPES)),
 )
 
 
@@ -56,7 +32,7 @@ class Setup(NamedTuple):
             "golden",
             "The server of the recordings comes up.",
             (*PORTS, *(flag.replace("$MODELS", models) for flag in self.flags)),
-            Serves(model=None, over=(Protocol.REST, Protocol.GRPC)),
+            Serves(model=None),
             models=(),
             files={name: text.replace("$MODELS", models) for name, text in self.files.items()},
             facts=(),
@@ -64,7 +40,8 @@ class Setup(NamedTuple):
 
 
 def _config(name: str, folder: str = "", more: str = "") -> str:
-    return f'config {{ name: "{name}" base_path: "$MODELS/{folder or name}" model_platform: "tensorflow" {more} }}\n'
+    place = f'base_path: "$MODELS/{folder or name}" model_platform: "tensorflow"'
+    return f'config {{ name: "{name}" {place} {more} }}\n'
 
 
 def _versions(*versions: int) -> str:

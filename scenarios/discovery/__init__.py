@@ -1,0 +1,1 @@
+"""Which entries of a base path are versions, and when the server looks."""

@@ -1,0 +1,1 @@
+"""Warm-up: the requests that a version brings along are run before it is available."""
