@@ -125,6 +125,7 @@ class Send(Action):
     request: Request
     by: int
     deadline: float = 60.0
+    needs: ClassVar = Capability.WATCH
 
     def __str__(self) -> str:
         return f"send a request to {self.request} that takes a while ({self.id})"

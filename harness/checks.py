@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from harness.scenario import Capability, Check, Code, Protocol, State
 
@@ -22,6 +21,7 @@ class Passes(Check):
     version: int
     states: tuple[State, ...]
     brief: tuple[State, ...] = (State.START,)
+    needs: ClassVar = frozenset({Capability.WATCH})
 
     @property
     def subject(self) -> str:
@@ -40,29 +40,40 @@ class Passes(Check):
         return f"version {self.version} of model {self.model} passes through {passed}"
 
 
+class Moment(NamedTuple):
+    """When a version reaches a state or a later one."""
+
+    version: int
+    state: State
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.state.name}"
+
+
 @dataclass(frozen=True, slots=True)
-class LoadsInOrder(Check):
-    """While the step happens, none of ``versions`` begins to load before the one it follows is AVAILABLE."""
+class Precedes(Check):
+    """While the step happens, one version comes to a state before another version comes to one."""
 
     model: str
-    versions: tuple[int, ...]
+    first: Moment
+    then: Moment
+    needs: ClassVar = frozenset({Capability.WATCH})
 
     @property
     def subject(self) -> str:
-        """The model."""
-        return self.model
+        """The model and both versions."""
+        return f"{self.model}@{self.first.version}-{self.then.version}"
 
-    def agrees(self, seen: Sequence[dict[int, State]]) -> bool:
-        """Tell whether these listings, as they followed each other, are right, and the last has them all."""
-        for states in seen:
-            loaded = [states.get(version, State.START) for version in self.versions]
-            for before, after in itertools.pairwise(loaded):
-                if after > State.START and before is not State.AVAILABLE:
-                    return False
-        return bool(seen) and all(seen[-1].get(version) is State.AVAILABLE for version in self.versions)
+    def agrees(self, seen: Sequence[Mapping[int, State]]) -> bool:
+        """Tell whether these listings, as they followed each other, are right, and the last has both."""
+        reached = [
+            tuple(states.get(version, State.START) >= state for version, state in (self.first, self.then))
+            for states in seen
+        ]
+        return (False, True) not in reached and reached[-1:] == [(True, True)]
 
     def __str__(self) -> str:
-        return f"versions of model {self.model} load one after another: {', '.join(map(str, self.versions))}"
+        return f"model {self.model} comes to {self.first} before {self.then}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class Pending(Check):
 
     reload: str
     protocols: tuple[Protocol, ...] = field(default=(Protocol.GRPC,), kw_only=True)
+    needs: ClassVar = frozenset({Capability.WATCH})
 
     @property
     def subject(self) -> str:
@@ -102,6 +114,7 @@ class Returned(Check):
     code: Code = Code.OK
     text: str | re.Pattern[str] = ""
     protocols: tuple[Protocol, ...] = field(default=(Protocol.GRPC,), kw_only=True)
+    eventual: ClassVar = True
 
     @property
     def subject(self) -> str:
@@ -120,6 +133,7 @@ class Answered(Check):
     id: str
     abandoned: bool = False
     protocols: tuple[Protocol, ...] = field(default=(Protocol.GRPC,), kw_only=True)
+    eventual: ClassVar = True
 
     @property
     def subject(self) -> str:
@@ -140,6 +154,7 @@ class Logs(Check):
     times: int = 1
     protocols: tuple[Protocol, ...] = field(default=(), kw_only=True)
     needs: ClassVar = frozenset({Capability.LOG})
+    eventual: ClassVar = True
 
     @property
     def subject(self) -> str:

@@ -10,7 +10,7 @@ from harness.client import Exchange, GrpcClient, Observer, Refusal, RestClient, 
 from harness.client.http_socket import Connection, WireReply
 from harness.matching import body_problem, message_problem, text_fits
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.scenario import Protocol, Scenario
 from harness.verdict import Mismatch
 
 #: Seconds that one connection may take for all of a case.
@@ -27,7 +27,21 @@ def play(case: Case, player: Player) -> None:
         play_grpc(case, client)
     else:
         assert isinstance(client, RestClient)
-        play_rest(case, client, player.evidence.append)
+        play_rest(case, client, client.on_exchange or player.evidence.append)
+
+
+def names_model(case: Case, scenario: Scenario) -> bool:
+    """Tell whether a case's requests may name a model of the scenario."""
+    if isinstance(case, GrpcCase):
+        sent = case.request.encode()
+        return any(name.encode() in sent for name in scenario.configured())
+    requests = [case.request, *(request for request, _ in case.then)]
+    sent = b" ".join(
+        request if isinstance(request, bytes) else f"{request.target} ".encode()
+        for request in requests
+        if request is not None
+    )
+    return any(f"/{name}".encode() in sent for name in scenario.configured())
 
 
 def play_rest(case: RestCase, client: RestClient, observe: Observer) -> None:

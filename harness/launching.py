@@ -69,13 +69,17 @@ class Launcher:
         return "\n".join(lines)
 
 
-def register(config: pytest.Config, target: Target, say: Callable[[str], None]) -> Launcher:
+def register(config: pytest.Config, launcher: Launcher) -> None:
     """Add the mark and the launcher to a run of pytest."""
     config.addinivalue_line(
         "markers", "start_ups(start_ups): the start-ups that the test plays, one test each"
     )
-    config.stash[_LAUNCHER] = launcher = Launcher(target, say)
-    return launcher
+    use(config, launcher)
+
+
+def use(config: pytest.Config, launcher: Launcher) -> None:
+    """Make a launcher the one that tests start servers with."""
+    config.stash[_LAUNCHER] = launcher
 
 
 def of(item: pytest.Item) -> Launcher:

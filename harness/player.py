@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from harness import model_config, models
 from harness.actions import Configure, Copy, Put, Send
 from harness.background import Errand
-from harness.checks import Answered, Closed, LoadsInOrder, Logs, Passes, Pending, Returned
+from harness.checks import Answered, Closed, Logs, Passes, Pending, Precedes, Returned
 from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, Unreachable
 from harness.judge import Judge
 from harness.models import cache
@@ -196,7 +196,7 @@ class Player:
             failure = self._look(case)
             if failure is None:
                 return
-            if time.monotonic() > self._deadline(index) or self.scenario.steps[index].quiet:
+            if time.monotonic() > self._deadline(index) or self._is_quiet(case):
                 raise failure
             time.sleep(_LOOK)
 
@@ -248,8 +248,8 @@ class Player:
 
     def _settle(self, cases: Sequence[_Case]) -> None:
         """Wait until every check has held once, or its time is up; watch those of quiet steps meanwhile."""
-        quiet = [case for case in cases if self.scenario.steps[case.step].quiet]
-        waiting = [case for case in cases if not self.scenario.steps[case.step].quiet]
+        quiet = [case for case in cases if self._is_quiet(case)]
+        waiting = [case for case in cases if not self._is_quiet(case)]
         end = self._acted + (2 * max(self.scenario.poll_seconds, 1) + _QUIET if quiet else 0)
         while True:
             waiting = [case for case in waiting if not self._held(case)]
@@ -260,6 +260,10 @@ class Player:
             if not waiting and time.monotonic() >= end:
                 return
             time.sleep(_LOOK)
+
+    def _is_quiet(self, case: _Case) -> bool:
+        """Tell whether a check must hold from the start."""
+        return self.scenario.steps[case.step].quiet and not case.check.eventual
 
     def _held(self, case: _Case) -> bool:
         """Tell whether a check needs no more waiting: it holds, or its time is up."""
@@ -314,23 +318,27 @@ class Player:
         """Start what has to look all the time while the steps happen."""
         self._observers = {}
         self._disturbed = {}
+        histories: dict[tuple[str, Protocol], History] = {}
         for case in cases:
             match case:
                 case _Case(_, NoGap() as check, Protocol() as protocol):
                     self._observers[case.key] = self._stream(check, protocol)
                 case _Case(_, Drains() as check, Protocol() as protocol):
                     self._observers[case.key] = self._drain(check, protocol)
-                case _Case(_, Passes(model=model) | LoadsInOrder(model=model), Protocol() as protocol):
-                    reader = self._connect(protocol, lambda _: None)
-                    self._observing.append(reader)
-                    self._observers[case.key] = History(reader, model)
+                case _Case(_, Passes(model=model) | Precedes(model=model), Protocol() as protocol):
+                    if (model, protocol) not in histories:
+                        reader = self._connect(protocol, lambda _: None)
+                        self._observing.append(reader)
+                        histories[model, protocol] = History(reader, model)
+                    self._observers[case.key] = histories[model, protocol]
 
     def _stream(self, check: NoGap, protocol: Protocol) -> Stream:
         latest: deque[Exchange] = deque(maxlen=1)
         client = self._connect(protocol, latest.append)
         self._observing.append(client)
         right = self._right(check.request.model, check.before, check.after)
-        return Stream(lambda: self._judge.ask(client, check.request, right), latest)
+        judge = _judge(self.scenario)  # looks at other checks meanwhile have inputs of their own
+        return Stream(lambda: judge.ask(client, check.request, right), latest)
 
     def _drain(self, check: Drains, protocol: Protocol) -> Drain:
         evidence: list[Exchange] = []
@@ -357,6 +365,7 @@ class Player:
     def _look(self, case: _Case) -> Mismatch | None:
         """Evaluate a check once; None where it holds."""
         self.evidence.clear()
+        self._judge.begin(case.check.key)
         try:
             if case.protocol is None or isinstance(case.check, Closed):
                 self._evaluate_server(case)
@@ -403,7 +412,7 @@ class Player:
                 passed = history.passed(version)
                 if not check.agrees(passed):
                     raise Mismatch(str(check), ", ".join(state.name for state in passed) or "no such version")
-            case LoadsInOrder() as check, History() as history:
+            case Precedes() as check, History() as history:
                 if not check.agrees(history.seen):
                     seen = (
                         " ".join(f"{version} {state.name}" for version, state in sorted(listing.items()))

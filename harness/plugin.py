@@ -10,45 +10,29 @@ marks see nothing of this plugin.
 
 from __future__ import annotations
 
-import itertools
-import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import pytest
 
 import reports
-from harness import exchange, launching, recipe, recording, targets
+from harness import catalogue, comparing, exchange, expecting, launching, lines, recording, targets
 from harness.cases import Case
-from harness.client import Exchange
-from harness.models import cache
+from harness.comparing import EVIDENCE, LINE
+from harness.differential import summary
+from harness.lines import StepCheck, is_check
 from harness.models.cache import BuildError
-from harness.player import PATIENCE, Event, Player, contents_needed
-from harness.scenario import Check, Level, Protocol, Scenario, Step
+from harness.player import PATIENCE, Event, Player
+from harness.scenario import Capability, Protocol, Scenario
+from harness.side import Settings, Side
+from harness.targets.replay import RecordedTarget
 from harness.verdict import Mismatch
 
-_ROW = re.compile(r"[A-Z]+-\d+")
+#: Ids that the summary of a comparison shows for each cause.
+_IDS_SHOWN = 5
 _SESSION = pytest.StashKey["ConformanceSession"]()
-_LINE = "_conformance_check"
-#: Lines of the server's log that a failure shows.
-_LOG_LINES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class StepCheck:
-    """One check of one step over one protocol, or over none."""
-
-    scenario: Scenario
-    index: int
-    check: Check
-    protocol: Protocol | None
-
-    @property
-    def step(self) -> Step:
-        """The step that the check belongs to."""
-        return self.scenario.steps[self.index]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--target",
         default="reference",
-        help="server under test: reference (default), command:CMD, url:http://host:8501,host:8500",
+        help="server under test: reference (default), docker[:IMAGE[:TAG]], command:CMD, "
+        "url:http://host:8501,host:8500, replay:FILE",
+    )
+    group.addoption(
+        "--against",
+        metavar="TARGET2",
+        help="second server: every test is played on both, and fails where they differ",
+    )
+    group.addoption(
+        "--record-golden", metavar="FILE", help="keep what the target answers, for --target replay:FILE"
+    )
+    group.addoption(
+        "--known-failures",
+        metavar="FILE",
+        help="checks expected to fail; default known_failures/<kind of target>.toml, 'none' for none",
     )
     group.addoption("--protocol", default="both", choices=("rest", "grpc", "both"), help="protocols to test")
     group.addoption(
@@ -79,12 +77,18 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "fact(*ids, level='MUST', protocol=None): what the test verifies, by catalogue id"
     )
     config.addinivalue_line("markers", "cases(cases): the cases that the test plays, one test for each")
+    golden = config.getoption("record_golden")
+    specs = [spec for spec in (config.getoption("target"), config.getoption("against")) if spec]
     try:
-        target = targets.parse(config.getoption("target"))
+        chosen = [targets.parse(spec) for spec in specs]
+        if golden is not None:
+            chosen[0] = RecordedTarget(chosen[0], Path(golden))
     except targets.UsageError as error:
         raise pytest.UsageError(str(error)) from error
-    config.stash[_SESSION] = session = ConformanceSession(config, target)
+    config.stash[_SESSION] = session = ConformanceSession(config, chosen)
+    launching.register(config, session.side.launcher)
     config.pluginmanager.register(session, "conformance-session")
+    config.pluginmanager.register(session.expectations, "conformance-expectations")
     config.pluginmanager.register(launching, "conformance-launching")
 
 
@@ -116,18 +120,38 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("protocol", protocols, ids=str)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests whose checks are all of the other protocol; pytest keeps one, without parameters."""
+    left_out = [
+        item for item in items if item.name.endswith("[NOTSET]") and item.get_closest_marker("scenario")
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture
 def check(request: pytest.FixtureRequest) -> Callable[[], None]:
     """Plays up to the check's step and verifies the check."""
     played: StepCheck = request.param
-    player = _session(request.config).player(played.scenario, played.index)
+    player = _session(request.config).side.player(played.scenario, played.index)
     return lambda: player.verify(played.index, played.check, played.protocol)
 
 
 @pytest.fixture
-def case(request: pytest.FixtureRequest, player: Player) -> Callable[[], None]:
-    """Plays a case on the server as it is after the first step."""
+def case(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Plays a case on the server as it is after the first step.
+
+    One that speaks of none of the scenario's models is played on whatever a server of someone else's has.
+    """
     case: Case = request.param
+    scenario: Scenario = request.node.get_closest_marker("scenario").args[0]
+    side = _session(request.config).side
+    if side.target.capabilities & {Capability.START, Capability.REPOSITORY}:
+        needed = scenario
+    else:
+        needed = scenario if exchange.names_model(case, scenario) else side.without_models(scenario)
+    player = _ready(side, needed)
     return lambda: exchange.play(case, player)
 
 
@@ -141,7 +165,12 @@ def player(request: pytest.FixtureRequest) -> Player:
     wanted = fact.kwargs.get("protocol") if fact else None
     if wanted is not None and wanted not in _protocols(request.config):
         pytest.skip(f"--protocol {request.config.getoption('protocol')} leaves out {wanted}")
-    player = _session(request.config).player(mark.args[0], 0)
+    return _ready(_session(request.config).side, mark.args[0])
+
+
+def _ready(side: Side, scenario: Scenario) -> Player:
+    """A player after the first step, with no evidence yet."""
+    player = side.player(scenario, 0)
     player.reach(0)
     player.evidence.clear()
     return player
@@ -171,81 +200,95 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Give a failure its text, and every test of a scenario its line for the record."""
     report = yield
-    if not _is_check(item):
+    if not is_check(item):
         return report
+    session = _session(item.config)
+    if report.when == "setup":
+        _add_properties(item, session.side)
     if report.when == "call" or (report.when == "setup" and not report.passed):
-        line = _line(item, call, report)
-        setattr(report, _LINE, line)
+        about = lines.subject(item, session.side)
+        line = lines.line(item, about, call, report)
         if report.failed and call.excinfo is not None:
             if call.excinfo.errisinstance(Mismatch):
-                report.longrepr = _failure_text(line, _logs(item))
+                report.longrepr = lines.failure_text(line, lines.server_log(item, session.side))
             elif call.excinfo.errisinstance((targets.StartError, BuildError)):
                 report.longrepr = str(call.excinfo.value)
+        setattr(report, LINE, line)
+        if session.against is None:
+            session.expectations.apply(report, line)
+        else:
+            setattr(report, EVIDENCE, about.evidence)
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """With ``--against`` a test is played on both sides."""
+    session = _session(item.config)
+    if session.against is None or not is_check(item):
+        return None
+    comparing.play(item, (session.sides[0], session.against), session.enter, session.expectations.apply)
+    return True
+
+
+def _add_properties(item: pytest.Item, side: Side) -> None:
+    """What ``--junitxml`` tells of a check, so that its file can be read without the record."""
+    about, mark = lines.subject(item, side), item.get_closest_marker("fact")
+    facts = mark.args if mark else ()
+    level = lines.level(item)
+    item.user_properties = [("id", about.name), ("level", level.value), ("facts", " ".join(facts))]
 
 
 class ConformanceSession:
     """What one run of pytest shares: the target, the server that is running, and the record."""
 
-    def __init__(self, config: pytest.Config, target: targets.Target) -> None:
+    def __init__(self, config: pytest.Config, chosen: list[targets.Target]) -> None:
         self._config = config
-        self.target = target
-        self.active: Player | None = None
-        self._failed: dict[str, Exception] = {}
+        settings = Settings(_protocols(config), config.getoption("patience"), self._say, self._event)
+        self.sides = [
+            Side(name, target, settings) for name, target in zip(("target", "against"), chosen, strict=False)
+        ]
+        self.side = self.sides[0]
+        self.expectations = expecting.Expectations(config, self.side.target.kind)
         self._scenarios: dict[str, Scenario] = {}
         self._record: recording.Record | None = None
-        self.launcher = launching.register(config, target, self._say)
+        self._compared: list[dict[str, Any]] = []
 
-    def player(self, scenario: Scenario, index: int) -> Player:
-        """A player of ``scenario`` that has not gone beyond step ``index``.
+    @property
+    def against(self) -> Side | None:
+        """The second side of a comparison."""
+        return self.sides[1] if len(self.sides) > 1 else None
 
-        The running server is kept as long as it can be: for the same scenario, and for another one with
-        the same models and flags while nothing has been done to it.
-        """
-        self.launcher.close()
-        active = self.active
-        if active is not None:
-            if active.scenario is scenario and active.can_reach(index):
-                return active
-            if active.pristine and active.scenario.setting == scenario.setting:
-                active.adopt(scenario)
-                return active
-            active.close()
-            self.active = None
-        if scenario.id in self._failed:
-            raise self._failed[scenario.id]
-        try:
-            # For all scenarios in one go: it takes seconds just to import TensorFlow.
-            wanted = itertools.chain.from_iterable(map(contents_needed, self._scenarios.values()))
-            cache.prepare(wanted, self._say)
-            self.active = Player(
-                scenario,
-                self.target,
-                _protocols(self._config),
-                patience=self._config.getoption("patience"),
-                on_event=self._event,
-            )
-        except (targets.Unsupported, targets.StartError, BuildError) as error:
-            self._failed[scenario.id] = error  # once is enough: a start that fails can take minutes
-            raise
-        return self.active
+    def enter(self, side: Side) -> None:
+        """Make a side the one that tests look at."""
+        self.side = side
+        launching.use(self._config, side.launcher)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the record if there is anything to record."""
         marks = [item.get_closest_marker("scenario") for item in session.items]
         self._scenarios = {mark.args[0].id: mark.args[0] for mark in marks if mark is not None}
         marks = [item.get_closest_marker("start_ups") for item in session.items]
-        self.launcher.expect(
-            {id(mark): start_up for mark in marks if mark for start_up in mark.args[0]}.values()
-        )
-        if any(map(_is_check, session.items)) and not self._config.option.collectonly:
+        start_ups = {id(mark): start_up for mark in marks if mark for start_up in mark.args[0]}
+        for side in self.sides:
+            side.expect(self._scenarios)
+            side.launcher.expect(start_ups.values())
+        if any(map(is_check, session.items)) and not self._config.option.collectonly:
+            try:
+                for side in self.sides:
+                    side.target.prepare(self._say)
+            except targets.StartError as error:
+                raise pytest.UsageError(str(error)) from error
             self._open()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the line of a check, which may come from another process."""
-        line = getattr(report, _LINE, None)
+        line = getattr(report, LINE, None)
         if line is None:
             return
+        self.expectations.saw(line)
+        if self.against is not None:
+            self._compared.append(line)
         if self._record is None:
             self._open()
         if self._record is not None:
@@ -255,11 +298,18 @@ class ConformanceSession:
         """Counts by level, and where the record is."""
         if self._record is None:
             return
+        if self.against is not None:
+            _tell_differences(terminalreporter, self._compared, self.sides)
         terminalreporter.section("conformance")
         for level, outcomes in sorted(self._record.levels.items()):
             words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
             terminalreporter.line(f"{level}: {words}")
-        terminalreporter.line(f"target {self.target.spec}, record {self._record.path}")
+        for reason, count in self._record.skipped.most_common():
+            terminalreporter.line(f"{count} skipped: {reason}")
+        for told in self.expectations.summary():
+            terminalreporter.line(told, red=True)
+        against = "" if self.against is None else f", against {self.against.target.spec}"
+        terminalreporter.line(f"target {self.sides[0].target.spec}{against}, record {self._record.path}")
         try:
             written = reports.write_all(self._record.path)
         except (reports.RecordError, OSError) as error:
@@ -268,12 +318,13 @@ class ConformanceSession:
             terminalreporter.line(f"report {written.html}")
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Stop the servers and close the record."""
-        self.launcher.close()
-        if self.active is not None:
-            self.active.close()
-            self.active = None
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Stop the servers and close the record; a list that is not up to date is a failure."""
+        for side in self.sides:
+            side.close()
+        self.expectations.finish(session)
+        if self.expectations.stale and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._record is not None:
             self._record.close(
                 exit_code=int(exitstatus), interrupted=exitstatus == pytest.ExitCode.INTERRUPTED
@@ -287,12 +338,23 @@ class ConformanceSession:
         self._record = recording.Record(
             Path(chosen) if chosen else recording.default_path(),
             "conformance",
-            self.target,
+            self.sides[0].target,
+            None if self.against is None else self.against.target,
             models=recording.model_hashes(self._scenarios.values()),
             flags={scenario.id: dict(scenario.flags) for scenario in self._scenarios.values()},
             seeds={},
+            spec=catalogue.load().header(),
             options={
-                name: self._config.getoption(name) for name in ("target", "protocol", "record", "patience")
+                name: self._config.getoption(name)
+                for name in (
+                    "target",
+                    "against",
+                    "protocol",
+                    "record",
+                    "record_golden",
+                    "patience",
+                    "known_failures",
+                )
             },
         )
 
@@ -332,115 +394,18 @@ def _param(played: StepCheck) -> Any:
     return pytest.param(played, id=f"{played.step.id}/{played.check.key}{suffix}", marks=mark)
 
 
-class _Subject(NamedTuple):
-    """What a test is about: its id in the record, its rule, and how to see it again."""
-
-    name: str
-    rule: str
-    protocol: Protocol | None
-    recipe: str
-    evidence: list[Exchange]
-
-
-def _is_check(item: pytest.Item) -> bool:
-    """Tell whether a test verifies something about the server."""
-    return item.get_closest_marker("scenario") is not None or item.get_closest_marker("fact") is not None
-
-
-def _logs(item: pytest.Item) -> str:
-    """The end of the log of the server that the test looked at."""
-    session = _session(item.config)
-    if item.get_closest_marker("scenario") is None:
-        return "" if session.launcher.running is None else session.launcher.running[1].logs()
-    return "" if session.active is None else session.active.server.logs()
-
-
-def _subject(item: pytest.Item) -> _Subject:
-    function = cast(pytest.Function, item)
-    params: dict[str, Any] = function.callspec.params if hasattr(function, "callspec") else {}
-    chapter, module = item.path.parent.name, item.path.stem.removeprefix("test_")
-    mark, marked = item.get_closest_marker("scenario"), item.get_closest_marker("fact")
-    described = (function.function.__doc__ or function.originalname).strip()
-    suffix = f"[{'-'.join(str(value) for value in params.values())}]" if params else ""
-    if mark is None:
-        launcher, start_up = _session(item.config).launcher, params.get("start_up")
-        return _Subject(
-            f"{chapter}/{module}/{function.originalname + suffix if start_up is None else start_up.id}",
-            described if start_up is None else start_up.rule,
-            marked.kwargs.get("protocol") if marked else None,
-            launcher.recipe(item),
-            list(launcher.evidence),
-        )
-    scenario: Scenario = mark.args[0]
-    active = _session(item.config).active
-    evidence = list(active.evidence) if active is not None and active.scenario is scenario else []
-    protocol: Protocol | None
-    played, case = params.get("check"), params.get("case")
-    if isinstance(played, StepCheck):
-        over = "" if played.protocol is None else f"[{played.protocol}]"
-        name = f"{scenario.id}/{played.step.id}/{played.check.key}{over}"
-        protocol, step = played.protocol, played.step
-        rule = f"{step.rule} Here: {played.check}."
-    elif case is not None:
-        name = f"{chapter}/{module}/{case.id}[{case.protocol}]"
-        protocol, rule, step = case.protocol, case.rule, scenario.steps[0]
-    else:
-        protocol = params.get("protocol") or (marked.kwargs.get("protocol") if marked else None)
-        name, rule, step = f"{scenario.id}/{function.originalname}{suffix}", described, scenario.steps[0]
-    called = next((name for name, value in vars(function.module).items() if value is scenario), "SCENARIO")
-    target = item.config.getoption("target")
-    script = recipe.script(f"scenarios.{chapter}.scenario:{called}", step.id, target, evidence)
-    return _Subject(name, rule, protocol, script, evidence)
-
-
-def _line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
-    """The record's line for a test, in plain types, since it may travel between processes."""
-    subject = _subject(item)
-    mark = item.get_closest_marker("fact")
-    facts = mark.args if mark else ()
-    error = call.excinfo.value if call.excinfo is not None else None
-    return {
-        "id": subject.name,
-        "chapter": item.path.parent.name,
-        "facts": [fact for fact in facts if not _ROW.fullmatch(fact)],
-        "rows": [fact for fact in facts if _ROW.fullmatch(fact)],
-        "level": Level(mark.kwargs.get("level", Level.MUST) if mark else Level.MUST).value,
-        "rule": subject.rule,
-        "protocol": None if subject.protocol is None else Protocol(subject.protocol).value,
-        "outcome": _outcome(report),
-        "reason": _reason(report),
-        "expected": error.expected if isinstance(error, Mismatch) else None,
-        "actual": error.actual if isinstance(error, Mismatch) else None,
-        "recipe": None if report.passed else subject.recipe,
-        "duration_s": round(report.duration, 6),
-        "exchanges": [recording.exchange_line(exchange) for exchange in subject.evidence[-4:]],
-    }
-
-
-def _outcome(report: pytest.TestReport) -> str:
-    if hasattr(report, "wasxfail"):
-        return "xfailed" if report.skipped else "xpassed"
-    if report.failed and report.when == "setup":
-        return "errored"
-    return report.outcome
-
-
-def _reason(report: pytest.TestReport) -> str | None:
-    if report.passed:
-        return None
-    if isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    return report.longreprtext.strip().splitlines()[-1] if report.longreprtext else None
-
-
-def _failure_text(line: dict[str, Any], logs: str) -> str:
-    facts = ", ".join([*line["facts"], *line["rows"]])
-    log = "".join(f"\n  {text}" for text in logs.splitlines()[-_LOG_LINES:])
-    again = "".join(f"\n  {command}" for command in line["recipe"].splitlines())
-    return (
-        f"{line['id']} ({line['level']}, facts {facts})\n"
-        f"rule:     {line['rule']}\n"
-        f"expected: {line['expected']}\n"
-        f"actual:   {line['actual']}\n"
-        f"to see it again:{again}" + (f"\nend of the server's log:{log}" if log else "")
+def _tell_differences(
+    reporter: pytest.TerminalReporter, compared: list[dict[str, Any]], sides: list[Side]
+) -> None:
+    """What differs between two servers, the most frequent cause first."""
+    reporter.section("differences")
+    outcomes = Counter(line["outcome"] for line in compared)
+    reporter.line(f"here: {sides[0].target.spec}, there: {sides[1].target.spec}")
+    reporter.line(
+        f"{len(compared)} checks: {outcomes['passed']} alike, {outcomes['skipped']} not compared, "
+        f"{sum(outcomes.values()) - outcomes['passed'] - outcomes['skipped']} differ"
     )
+    causes = summary((line["id"], line["diff"]["cause"]) for line in compared if line.get("diff"))
+    for cause, ids in causes:
+        more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
+        reporter.line(f"{len(ids)} x {cause}: {', '.join(ids[:_IDS_SHOWN])}{more}")

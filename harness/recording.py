@@ -29,6 +29,8 @@ from harness.targets import Target
 SCHEMA = 1
 #: Bytes of a body that a record keeps; of a longer one it keeps the beginning, the length and a hash.
 BODY_LIMIT = 4096
+#: Exchanges of a check that a record keeps: the last ones.
+EXCHANGES_KEPT = 4
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "grpcio", "protobuf", "pytest", "locust")
 
@@ -44,20 +46,24 @@ class Record:
     ``run`` is ``conformance``, ``load`` or ``bench``; ``header`` holds further keys of the header.
     """
 
-    def __init__(self, path: Path, run: str, target: Target, **header: Any) -> None:
+    def __init__(
+        self, path: Path, run: str, target: Target, against: Target | None = None, **header: Any
+    ) -> None:
         self.path = path
         self.started = time.time()
         self._lines = 0
         self._outcomes: Counter[str] = Counter()
         self._levels: dict[str, Counter[str]] = {}
+        #: How many checks were skipped for each reason.
+        self.skipped: Counter[str] = Counter()
         first = {
             "schema": SCHEMA,
             "run": run,
             "tool": {"name": "tfserving-harness", "version": _version("tfserving-harness")},
             "started": _utc(self.started),
             "id": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-            "target": {"spec": target.spec, "kind": target.kind, **target.describe()},
-            "against": None,
+            "target": _described(target),
+            "against": None if against is None else _described(against),
             "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
             "machine": machine(),
             "commit": commit(),
@@ -70,6 +76,8 @@ class Record:
         """Add a check's line and count it. Its exchanges come from ``exchange_line``."""
         self._outcomes[line["outcome"]] += 1
         self._levels.setdefault(line["level"], Counter())[line["outcome"]] += 1
+        if line["outcome"] == "skipped":
+            self.skipped[line["reason"]] += 1
         exchanges = [
             {"t": self.since_start(exchange["at"])} | {key: exchange[key] for key in exchange if key != "at"}
             for exchange in line["exchanges"]
@@ -107,7 +115,7 @@ class Record:
         self._file.close()
 
 
-def exchange_line(exchange: Exchange) -> dict[str, Any]:
+def exchange_line(exchange: Exchange, side: str = "target") -> dict[str, Any]:
     """An exchange for ``Record.check``; ``at`` is its time since the epoch."""
     request: dict[str, Any] = {"method": exchange.method}
     response: dict[str, Any] = {"code": exchange.status, "details": exchange.text}
@@ -126,7 +134,7 @@ def exchange_line(exchange: Exchange) -> dict[str, Any]:
         }
     return {
         "at": exchange.started,
-        "side": "target",
+        "side": side,
         "protocol": exchange.protocol.value,
         "duration_s": round(exchange.duration_s, 6),
         "request": request | _body(exchange.request, exchange.protocol),
@@ -176,6 +184,10 @@ def commit() -> dict[str, Any] | None:
             return None
         answers.append(done.stdout.strip())
     return {"sha": answers[0], "dirty": bool(answers[1])}
+
+
+def _described(target: Target) -> dict[str, Any]:
+    return {"spec": target.spec, "kind": target.kind, **target.describe()}
 
 
 def _body(body: bytes, protocol: Protocol) -> dict[str, Any]:

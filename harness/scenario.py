@@ -81,6 +81,7 @@ class Capability(StrEnum):
     LAUNCH = "start a server with any command line"
     CONFIGURE = "edit the server's configuration file"
     LOG = "read the server's log"
+    WATCH = "be watched while something happens"
     LOAD = "take load: the generator speaks neither TLS nor headers of its own"
 
 
@@ -334,7 +335,8 @@ class Reload(Action):
 class Check:
     """Something that must be true after a step, for each protocol it names.
 
-    A check that names no protocol is made once. ``needs`` is what the target must be able to do for it.
+    A check that names no protocol is made once. ``needs`` is what the target must be able to do for it. One
+    that is ``eventual`` tells the end of something, and is awaited even where a step must change nothing.
     ``facts`` are ids of the behaviour catalogue (``3.6.2``) and of its matrix (``LIF-01``). More checks are
     in :mod:`harness.checks`.
     """
@@ -344,6 +346,7 @@ class Check:
     level: Level = Level.MUST
     protocols: tuple[Protocol, ...] = (Protocol.REST, Protocol.GRPC)
     needs: ClassVar[frozenset[Capability]] = frozenset()
+    eventual: ClassVar[bool] = False
 
     @property
     def subject(self) -> str:
@@ -471,6 +474,7 @@ class NoGap(RequestCheck):
 
     before: int
     after: int
+    needs: ClassVar = frozenset({Capability.WATCH})
 
     def __str__(self) -> str:
         if self.before == self.after:
@@ -486,6 +490,7 @@ class Drains(RequestCheck):
     """
 
     by: int
+    needs: ClassVar = frozenset({Capability.WATCH})
 
     def __str__(self) -> str:
         return f"a running request to {self.request} is answered by version {self.by} before that ENDs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from harness import targets
@@ -37,6 +38,7 @@ class Side:
         self._settings = settings
         self._scenarios: Mapping[str, Scenario] = {}
         self._failed: dict[str, Exception] = {}
+        self._bare: dict[str, Scenario] = {}
 
     def expect(self, scenarios: Mapping[str, Scenario]) -> None:
         """Name the scenarios that will come, so that their models are built in one go."""
@@ -76,13 +78,23 @@ class Side:
             raise
         return self.active
 
+    def without_models(self, scenario: Scenario) -> Scenario:
+        """The scenario's server with whatever models it has, and no step that needs others."""
+        if scenario.id not in self._bare:
+            step = replace(scenario.steps[0], actions=(), checks=())
+            self._bare[scenario.id] = replace(scenario, models=(), steps=(step,), traffic=(), before=())
+        return self._bare[scenario.id]
+
     def own_words(self) -> Collection[tuple[str, str]]:
         """What replies may hold of this side alone, and the word that stands for it: folders, addresses."""
         launched = None if self.launcher.running is None else self.launcher.running[1]
         found: list[tuple[str | None, str]] = []
         if self.active is not None:
             server = self.active.server
-            found += [(server.models_root, "$MODELS"), *zip(server.addresses, ("$REST", "$GRPC"), strict=True)]
+            found += [
+                (server.models_root, "$MODELS"),
+                *zip(server.addresses, ("$REST", "$GRPC"), strict=True),
+            ]
         if launched is not None:
             found += [(launched.fill(word), word) for word in ("$MODELS", "$FILES")]
             found += zip(launched.addresses, ("$REST", "$GRPC"), strict=True)

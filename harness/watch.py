@@ -136,6 +136,8 @@ class History:
     ``seen`` holds the listings as they followed each other, each with the states by version.
     """
 
+    _PAUSE = 0.02  # seconds; many of them run at a time
+
     def __init__(self, reader: Client, model: str) -> None:
         self.seen: list[dict[int, State]] = []
         self._reader = reader
@@ -155,7 +157,7 @@ class History:
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stop.wait(_PAUSE):
+        while not self._stop.wait(self._PAUSE):
             try:
                 listing = {entry.version: entry.state for entry in self._reader.status(self._model)}
             except (Refusal, BadReply, Unreachable):

@@ -34,7 +34,7 @@ class Flag:
     no_effect: str = ""
 
 
-_CPU_ONLY = "graphs run on the CPU, uncompiled"
+_CPU_ONLY = "graphs run on the CPU"
 _TFLITE = "TFLite models are not served here"
 _THREADS = "threads are started as requests need them, and calls are never refused for want of one"
 
@@ -136,8 +136,8 @@ FLAGS: tuple[Flag, ...] = (
         False,
         "refuse requests to signatures whose method name is of another kind",
     ),
-    Flag("xla_cpu_compilation_enabled", "bool", False, "compile graphs with XLA for CPU", _CPU_ONLY),
-    Flag("xla_gpu_compilation_enabled", "bool", False, "compile graphs with XLA for GPU", _CPU_ONLY),
+    Flag("xla_cpu_compilation_enabled", "bool", False, "compile with XLA what a model wants compiled"),
+    Flag("xla_gpu_compilation_enabled", "bool", False, "the same; there is no GPU here"),
     Flag(
         "enable_profiler",
         "bool",
@@ -152,7 +152,7 @@ FLAGS: tuple[Flag, ...] = (
         "text file of ThreadPoolFactoryConfig",
         "no thread pool factory is registered; the file is only checked",
     ),
-    Flag("mixed_precision", "string", "", "run graphs in mixed precision, bfloat16", _CPU_ONLY),
+    Flag("mixed_precision", "string", "", "let graphs compute in this type where they can: bfloat16"),
     Flag("skip_initialize_tpu", "bool", False, "do not initialise TPUs", _CPU_ONLY),
     Flag("enable_grpc_healthcheck_service", "bool", False, "serve grpc.health.v1.Health"),
     Flag(

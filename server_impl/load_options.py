@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from harness.wire import messages as wire
 from server_impl.config.text_proto import read_text_proto
 from server_impl.errors import invalid_argument
 from server_impl.flags import Options
+
+logger = logging.getLogger(__name__)
 
 _PARALLELISM = (
     "tensorflow_session_parallelism",
@@ -56,7 +59,7 @@ def _from_single_flags(options: Options) -> LoadOptions:
     iterations = options.number("num_request_iterations_for_warmup")
     return LoadOptions(
         tags=tuple(tag for tag in options.text("saved_model_tags").split(",") if tag),
-        session=_session(options),
+        session=_in_mixed_precision(_session(options), options.text("mixed_precision")),
         batching=batching,
         per_model_batching=options.is_on("enable_per_model_batching_parameters"),
         warmup=options.is_on("enable_model_warmup"),
@@ -83,6 +86,16 @@ def _session(options: Options) -> wire.ConfigProto:
     return config
 
 
+def _in_mixed_precision(config: wire.ConfigProto, wanted: str) -> wire.ConfigProto:
+    """Let oneDNN compute in ``bfloat16`` where that is ``wanted`` [1.2 #45]."""
+    if wanted == "bfloat16":
+        logger.info("Running inference with bfloat16 auto mixed precision")
+        config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = wire.RewriterConfig.ON
+    elif wanted:
+        logger.warning("%s auto mixed precision is not supported. Valid option: bfloat16", wanted)
+    return config
+
+
 def _from_platform_config(path: str) -> LoadOptions:
     platforms = read_text_proto(path, wire.PlatformConfigMap())
     adapter = wire.SavedModelBundleSourceAdapterConfig()
@@ -95,7 +108,7 @@ def _from_platform_config(path: str) -> LoadOptions:
     iterations = config.model_warmup_options.num_request_iterations
     return LoadOptions(
         tags=tuple(config.saved_model_tags),
-        session=config.session_config,
+        session=_in_mixed_precision(config.session_config, config.mixed_precision),
         batching=config.batching_parameters if config.HasField("batching_parameters") else None,
         per_model_batching=config.enable_per_model_batching_params,
         warmup=config.enable_model_warmup,

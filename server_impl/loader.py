@@ -10,6 +10,7 @@ from server_impl.config.text_proto import read_text_proto
 from server_impl.filesystem import join, local_path
 from server_impl.inference.run import Settings
 from server_impl.load_options import LoadOptions
+from server_impl.memory import release_to_system
 from server_impl.protocol.grpc import predict_message
 from server_impl.protocol.grpc.example_messages import ClassifyRequest, MultiInferenceRequest, RegressRequest
 from server_impl.servable import saved_model
@@ -86,8 +87,8 @@ class SavedModelLoader:
 
         Raises ServingError; nothing stays in memory then.
         """
-        options = self._loaders.options
-        loaded = saved_model.load(self._path, tags=options.tags, config=options.session)
+        options, metrics = self._loaders.options, self._loaders.settings.metrics
+        loaded = saved_model.load(self._path, tags=options.tags, config=options.session, metrics=metrics)
         runner: Runner = loaded.session
         try:
             runner = self._loaders.runner(loaded.session, self._path)
@@ -116,3 +117,4 @@ class SavedModelLoader:
         if self._servable is not None:
             self._servable.close()
             self._servable = None
+            release_to_system()

@@ -153,7 +153,8 @@ class ServingMetrics:
         self.processed_batch_size = Histogram(
             batching + "processed_batch_size", bounds=BATCH_SIZE_BOUNDS, on_first_use=True
         )
-        # TensorFlow's own: `status` is `success` or `fail`; `load_latency` adds up microseconds;
+        # TensorFlow's own: `status` is `success` or `fail`, of what could be tried; `load_latency` adds up
+        # the microseconds of all attempts;
         # `graph_runs` leaves out the runs within a load (restoring variables, initialisation).
         self.load_attempt_count = Scalar(
             "/tensorflow/cc/saved_model/load_attempt_count", "model_path", "status"

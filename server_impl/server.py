@@ -46,7 +46,10 @@ class Server:
         loading = load_options.from_flags(options)
         # Loads TensorFlow, which takes longer than all else: not for a start that is refused.
         from server_impl.loader import SavedModelLoaders
+        from server_impl.servable.capi import disable_xla
 
+        if not (options.is_on("xla_cpu_compilation_enabled") or options.is_on("xla_gpu_compilation_enabled")):
+            disable_xla()
         self._metrics = ServingMetrics()
         self._settings = Settings(self._metrics, options.is_on("enable_signature_method_name_check"))
         self._loaders = SavedModelLoaders(loading, self._settings)

@@ -22,6 +22,7 @@ from harness.models import cache
 from harness.player import contents_needed
 from harness.scenario import (
     Action,
+    Capability,
     Protocol,
     Publish,
     Reload,
@@ -56,6 +57,8 @@ class Session:
         self.scenario = settings.scenario or _NO_SCENARIO
         try:
             self.target = targets.parse(settings.target)
+            targets.require(self.target, frozenset({Capability.LOAD}))
+            self.target.prepare(say)
             cache.prepare(contents_needed(self.scenario), say)
             self.server = self.target.start(self.scenario)
         except (targets.UsageError, targets.Unsupported, targets.StartError, cache.BuildError) as error:

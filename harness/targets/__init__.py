@@ -3,12 +3,13 @@
 * ``reference``: this project's own server, started as a process (the default)
 * ``command:CMD ...``: any server that takes TensorFlow Serving's flags, started as a process
 * ``url:http://host:8501,host:8500``: a server that is already running (:mod:`harness.targets.url`)
+* ``replay:FILE``: what another target answered once (:mod:`harness.targets.replay`)
 * ``docker[:image[:tag]]``: a container, of tensorflow/serving by default (:mod:`harness.targets.docker`)
 """
 
 from __future__ import annotations
 
-from harness.targets import process, url
+from harness.targets import process, replay, url
 from harness.targets.base import (
     Addresses,
     Launched,
@@ -49,8 +50,10 @@ def parse(spec: str) -> Target:
             from harness.targets import docker  # the engine's package takes a while to import
 
             return docker.DockerTarget(spec)
+        case "replay" if rest:
+            return replay.ReplayTarget(spec)
         case _:
             raise UsageError(
                 f"target {spec!r}: give reference, docker:IMAGE:TAG, command:CMD, "
-                "or url:http://host:8501,host:8500"
+                "url:http://host:8501,host:8500, or replay:FILE"
             )

@@ -41,7 +41,8 @@ START_DEADLINE = 120.0
 LOG_LINES = 60
 
 #: Where the server sees the models and the files beside them.
-_MODELS, _FILES = "/models", "/files"
+#: No path of the REST API contains them, so that they can be told from one in texts.
+_MODELS, _FILES = "/scenario/models", "/scenario/files"
 #: The ports within the container, which the image's entrypoint names.
 _GRPC, _REST = 8500, 8501
 #: Words of start-ups that ask for a port which somebody else in the container holds.

@@ -59,9 +59,8 @@ class Engine:
         with contextlib.suppress(docker.errors.ImageNotFound):
             return self._client.images.get(name)
         say(f"pulling image {name} ...")
-        repository, _, tag = name.rpartition(":")
         try:
-            for line in self._client.api.pull(repository, tag, stream=True, decode=True):
+            for line in self._client.api.pull(name, stream=True, decode=True):
                 if "error" in line:
                     raise StartError(_no_image(name, line["error"]))
                 told = _progress(line)

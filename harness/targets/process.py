@@ -28,7 +28,7 @@ START_DEADLINE = 120.0
 #: Seconds until a command must have told its version.
 VERSION_DEADLINE = 30.0
 #: Seconds that a server gets to end after SIGTERM.
-STOP_DEADLINE = 10.0
+STOP_DEADLINE = 2.0
 #: Lines of the log that failure texts quote.
 LOG_LINES = 60
 

@@ -119,9 +119,12 @@ class UrlTarget:
     def __init__(self, spec: str) -> None:
         self.spec = spec
         self.way, self.folder = _parse(spec)
-        self.capabilities = frozenset({Capability.LOAD} if self.way.plain else set()) | frozenset(
-            {Capability.REPOSITORY, Capability.RELOAD} if self.folder else set()
-        )
+        able = {Capability.WATCH}
+        if self.way.plain:
+            able.add(Capability.LOAD)
+        if self.folder is not None:
+            able |= {Capability.REPOSITORY, Capability.RELOAD}
+        self.capabilities = frozenset(able)
 
     def prepare(self, say: Say) -> None:
         """Nothing: the server runs."""

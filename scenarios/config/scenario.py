@@ -276,7 +276,6 @@ SCENARIO = Scenario(
                     facts=("2.7.1", "CFG-16"),
                 ),
                 Answers(Request("later"), by=1, facts=("2.7.1",), level=Level.QUIRK),
-                Shows("quoted", {3: END, 1: END}, facts=("2.7.1", "2.5.1"), level=Level.QUIRK),
             ),
         ),
         Step(

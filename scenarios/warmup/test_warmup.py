@@ -18,6 +18,9 @@ from scenarios.warmup.scenario import BAD, GOOD, NAME_IN_RECORD, SCENARIO, TWICE
 scenario = pytest.mark.scenario(SCENARIO)
 twice = pytest.mark.scenario(TWICE)
 
+#: Labels of version 1 of the model ``three``.
+_THREE = r'model_path=".*/three/1",status="OK"'
+
 START_UPS = (
     StartUp(
         "log",
@@ -97,7 +100,7 @@ def test_records_are_not_runs(player: Player) -> None:
 @pytest.mark.fact("7.2", "MET-10", protocol=Protocol.REST)
 def test_metrics(player: Player, name: str) -> None:
     """The metrics tell by version folder that warm-up was done, and how many records it had."""
-    found = metric(player, f":tensorflow:serving:{name}", r'model_path=".*/three/1",status="OK"')
+    found = metric(player, f":tensorflow:serving:{name}", _THREE)
     expected = [3] if name.endswith("read") else [1]
     if found != expected:
         raise Mismatch(f"{name} {expected}", str(found))

@@ -13,6 +13,7 @@ import ctypes
 import importlib.util
 import itertools
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import lru_cache
 from pathlib import Path
@@ -395,3 +396,10 @@ def load_session(path: str, tags: Sequence[str], config: wire.ConfigProto) -> tu
         _delete_buffer(meta_graph)
         _delete_session_options(options)
         _delete_status(status)
+
+
+def disable_xla() -> None:
+    """Refuses from now on to compile with XLA what a model wants compiled: INTERNAL, when it is run."""
+    # Not in the C API, so by the compiler's name for it; a TensorFlow that calls it otherwise just compiles.
+    with suppress(AttributeError):
+        _function(_KEEP_GIL, "_ZN10tensorflow21DisableXlaCompilationEv", None)()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.wire import messages as wire
 from server_impl.errors import not_found, unimplemented
 from server_impl.filesystem import io_errors, join, local_path
 from server_impl.servable.capi import load_session, tensor_from_proto
 from server_impl.servable.graph import waiting_nodes
+from server_impl.servable.model_options import with_overrides
 from server_impl.servable.servable import Signature, TensorSpec
 from server_impl.servable.session import Session
+
+if TYPE_CHECKING:
+    from server_impl.metrics import ServingMetrics
 
 #: The tag set that is loaded unless the server was started with others.
 SERVING_TAGS = ("serve",)
@@ -53,12 +59,17 @@ def estimate(path: str) -> int:
 
 
 def load(
-    path: str, *, tags: Sequence[str] = SERVING_TAGS, config: wire.ConfigProto | None = None
+    path: str,
+    *,
+    tags: Sequence[str] = SERVING_TAGS,
+    config: wire.ConfigProto | None = None,
+    metrics: ServingMetrics | None = None,
 ) -> SavedModel:
     """Loads the meta graph with exactly the tag set ``tags`` from the version directory ``path``.
 
-    No tags means ``serve``. ``config`` are TensorFlow's session options. Raises ServingError with the
-    code and text that TensorFlow Serving reports for the version [11.1-11.4].
+    No tags means ``serve``. ``config`` are TensorFlow's session options, some of which the version may
+    override [11.7]; ``metrics`` count the load and the runs. Raises ServingError with the code and text
+    that TensorFlow Serving reports for the version [11.1-11.4].
     """
     folder = local_path(path)
     if (folder / "export.meta").exists():
@@ -68,7 +79,10 @@ def load(
             "Specified file path does not appear to contain a SavedModel bundle "
             f"(should have a file called `saved_model.pb`)\nSpecified file path: {path}"
         )
-    loaded, serialized = load_session(path, tags or SERVING_TAGS, config or wire.ConfigProto())
+    with _timed(path, metrics):
+        loaded, serialized = load_session(
+            path, tags or SERVING_TAGS, with_overrides(config or wire.ConfigProto(), path)
+        )
     meta_graph = wire.MetaGraphDef.FromString(serialized)
     signatures = {
         name: _signature(name, meta_graph.signature_def[name]) for name in sorted(meta_graph.signature_def)
@@ -78,9 +92,27 @@ def load(
         for signature in signatures.values()
         for spec in signature.outputs.values()
     }
-    session = Session(loaded, waiting_nodes(meta_graph.graph_def, results))
+    waiting = waiting_nodes(meta_graph.graph_def, results)
+    session = (
+        Session(loaded, waiting)
+        if metrics is None
+        else Session(loaded, waiting, metrics.graph_runs.increment)
+    )
     definitions = wire.SignatureDefMap(signature_def=meta_graph.signature_def)
     return SavedModel(session, signatures, definitions)
+
+
+@contextmanager
+def _timed(path: str, metrics: ServingMetrics | None) -> Iterator[None]:
+    """Count an attempt to load the SavedModel in ``path``, and the time that it takes [7.2.3]."""
+    start, status = perf_counter(), "fail"
+    try:
+        yield
+        status = "success"
+    finally:
+        if metrics is not None:
+            metrics.load_attempt_count.increment(path, status)
+            metrics.load_latency.increment(path, by=round((perf_counter() - start) * 1e6))
 
 
 def _signature(name: str, message: wire.SignatureDef) -> Signature:

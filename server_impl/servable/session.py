@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.wire import messages as wire
@@ -24,6 +24,10 @@ _TIMED_EVERY = 16
 _PLAN_LIMIT = 1024
 
 _ON_CALLING_THREAD = RunOptions(wire.RunOptions(inter_op_thread_pool=-1))
+
+
+def _unnoticed() -> None:
+    """What happens at a run that nobody counts."""
 
 
 class _Pace:
@@ -59,16 +63,20 @@ class _Plan(NamedTuple):
 class Session:
     """A loaded SavedModel that can be run from many threads at once.
 
-    ``waiting`` names the operations whose outputs may wait or repeat work when computed.
+    ``waiting`` names the operations whose outputs may wait or repeat work when computed; ``on_run`` is called
+    before each run.
 
     TensorFlow Serving hands every run to a pool of threads. For a run of a few microseconds the way
     there and back is most of the time, so brief runs stay on the calling thread. Their time-outs
     are ignored, as they would be over before one could be noticed.
     """
 
-    def __init__(self, loaded: LoadedSession, waiting: frozenset[str]) -> None:
+    def __init__(
+        self, loaded: LoadedSession, waiting: frozenset[str], on_run: Callable[[], None] = _unnoticed
+    ) -> None:
         self._loaded = loaded
         self._waiting = waiting
+        self._on_run = on_run
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], _Plan] = {}
         self._paces: dict[tuple[str, ...], _Pace] = {}
         self._preparing = threading.Lock()
@@ -82,6 +90,7 @@ class Session:
         code and text, DEADLINE_EXCEEDED ``Timed out waiting for notification`` after a time-out
         [6.4.10, 6.4.11].
         """
+        self._on_run()
         key = (tuple(feeds), tuple(fetches))
         plan = self._plans.get(key) or self._prepare(key)
         tensors = feeds.values()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections import ChainMap
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib import metadata
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import starting, targets
+from harness import targets
 from harness.client import GrpcClient
 from harness.models import cache
 from harness.scenario import Protocol
@@ -24,55 +25,13 @@ from tests.golden.setups import SETUPS
 
 #: Groups of recordings that are played side by side: most of the time is spent waiting for nothing.
 _SIDE_BY_SIDE = 8
-
-
-class Replays:
-    """Plays recordings on the reference server, once and all of one server in one go."""
-
-    def __init__(self, models: Path) -> None:
-        self._models = str(models)
-        self._target = targets.parse("reference")
-        self._results: dict[tuple[str, Protocol], dict[str, Difference | None]] = {}
-
-    def difference(self, play: Play, record: Record) -> Difference | None:
-        key = play.server, play.protocol
-        if key not in self._results:
-            self._results[key] = self._play(play)
-        return self._results[key][record["id"]]
-
-    def _play(self, play: Play) -> dict[str, Difference | None]:
-        start_up = SETUPS[play.server].start_up(self._models)
-        launched = self._target.launch(start_up)
-        try:
-            rest, grpc = launched.addresses
-            assert rest is not None
-            assert grpc is not None
-            self._await_ports(launched, rest, grpc)
-
-            def run(group: list[Record]) -> dict[str, Difference | None]:
-                if play.protocol is Protocol.REST:
-                    return {record["id"]: rest_difference(record, rest) for record in group}
-                with contextlib.closing(GrpcClient(grpc)) as client:
-                    return {record["id"]: grpc_difference(record, client) for record in group}
-
-            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-                groups = list(pool.map(run, play.groups.values()))
-            return dict(ChainMap(*groups))
-        finally:
-            launched.stop()
-
-    def _await_ports(self, launched: targets.Launched, *addresses: str) -> None:
-        """Wait without a request: the server counts them."""
-        end = time.monotonic() + starting.DEADLINE
-        while not all(map(starting.listens, addresses)):
-            assert launched.exit_status() is None, launched.logs()
-            assert time.monotonic() < end, launched.logs()
-            time.sleep(0.02)
+#: Seconds that a server may take to start.
+_START_DEADLINE = 60.0
 
 
 @pytest.fixture(scope="session")
 def golden_models() -> Path:
-    """The recorded models, built once for each TensorFlow."""
+    """The models of the recordings, built once for each TensorFlow."""
     script = Path(__file__).with_name("models.py")
     key = sha256(script.read_bytes() + metadata.version("tensorflow").encode()).hexdigest()[:16]
     models = cache.root() / f"golden-{key}"
@@ -96,6 +55,53 @@ def golden_models() -> Path:
     return models
 
 
+class Replays:
+    """How the reference server's answers differ; all recordings of a server are played in one go, once."""
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._played: dict[tuple[str, Protocol], Mapping[str, Difference | None]] = {}
+
+    def difference(self, play: Play, record: Record) -> Difference | None:
+        """What is not as recorded."""
+        key = play.server, play.protocol
+        if key not in self._played:
+            self._played[key] = {}  # a server that does not start is not started again
+            self._played[key] = self._play(play)
+        if not self._played[key]:
+            pytest.fail(f"set-up {play.server} did not start", pytrace=False)
+        return self._played[key][record["id"]]
+
+    def _play(self, play: Play) -> Mapping[str, Difference | None]:
+        with _server(play.server, self._models) as (rest, grpc), ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+
+            def answer(group: list[Record]) -> dict[str, Difference | None]:
+                if play.protocol is Protocol.REST:
+                    return {record["id"]: rest_difference(record, rest) for record in group}
+                with contextlib.closing(GrpcClient(grpc)) as client:
+                    return {record["id"]: grpc_difference(record, client) for record in group}
+
+            return ChainMap(*pool.map(answer, play.groups.values()))
+
+
 @pytest.fixture(scope="session")
 def replays(golden_models: Path) -> Replays:
     return Replays(golden_models)
+
+
+@contextlib.contextmanager
+def _server(setup: str, models: Path) -> Iterator[tuple[str, str]]:
+    """A reference server with both ports open. No request has been made: it counts them."""
+    launched = targets.parse("reference").launch(SETUPS[setup].start_up(str(models)))
+    try:
+        end = time.monotonic() + _START_DEADLINE
+        while not all(map(launched.listens, Protocol)):
+            if launched.exit_status() is not None or time.monotonic() > end:
+                pytest.fail(f"set-up {setup} did not start:\n{launched.logs()}", pytrace=False)
+            time.sleep(0.02)
+        rest, grpc = launched.addresses
+        assert rest is not None
+        assert grpc is not None
+        yield rest, grpc
+    finally:
+        launched.stop()

@@ -484,6 +484,60 @@ class SavedModelBundleSourceAdapterConfig(_message.Message):
 Global___SavedModelBundleSourceAdapterConfig: _TypeAlias = SavedModelBundleSourceAdapterConfig  # noqa: Y015
 
 @_typing.final
+class SessionOverrides(_message.Message):
+    """assets.extra/saved_model_config.pb of a version. The first two go to TensorFlow as they are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REMOTE_OP_REMAP_CONFIG_FIELD_NUMBER: _builtins.int
+    BATCH_OP_REWRITER_CONFIG_FIELD_NUMBER: _builtins.int
+    DISABLE_META_OPTIMIZER_FIELD_NUMBER: _builtins.int
+    remote_op_remap_config: _builtins.bytes
+    batch_op_rewriter_config: _builtins.bytes
+    disable_meta_optimizer: _builtins.bool
+    def __init__(
+        self,
+        *,
+        remote_op_remap_config: _builtins.bytes | None = ...,
+        batch_op_rewriter_config: _builtins.bytes | None = ...,
+        disable_meta_optimizer: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_op_rewriter_config", b"_batch_op_rewriter_config", "_remote_op_remap_config", b"_remote_op_remap_config", "batch_op_rewriter_config", b"batch_op_rewriter_config", "remote_op_remap_config", b"remote_op_remap_config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_op_rewriter_config", b"_batch_op_rewriter_config", "_remote_op_remap_config", b"_remote_op_remap_config", "batch_op_rewriter_config", b"batch_op_rewriter_config", "disable_meta_optimizer", b"disable_meta_optimizer", "remote_op_remap_config", b"remote_op_remap_config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_op_rewriter_config: _TypeAlias = _typing.Literal["batch_op_rewriter_config"]  # noqa: Y015
+    _WhichOneofArgType__batch_op_rewriter_config: _TypeAlias = _typing.Literal["_batch_op_rewriter_config", b"_batch_op_rewriter_config"]  # noqa: Y015
+    _WhichOneofReturnType__remote_op_remap_config: _TypeAlias = _typing.Literal["remote_op_remap_config"]  # noqa: Y015
+    _WhichOneofArgType__remote_op_remap_config: _TypeAlias = _typing.Literal["_remote_op_remap_config", b"_remote_op_remap_config"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_op_rewriter_config) -> _WhichOneofReturnType__batch_op_rewriter_config | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__remote_op_remap_config) -> _WhichOneofReturnType__remote_op_remap_config | None: ...
+
+Global___SessionOverrides: _TypeAlias = SessionOverrides  # noqa: Y015
+
+@_typing.final
+class SavedModelConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_OVERRIDES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session_overrides(self) -> Global___SessionOverrides: ...
+    def __init__(
+        self,
+        *,
+        session_overrides: Global___SessionOverrides | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session_overrides", b"session_overrides"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_overrides", b"session_overrides"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SavedModelConfig: _TypeAlias = SavedModelConfig  # noqa: Y015
+
+@_typing.final
 class SSLConfig(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -149,6 +149,71 @@ class OptimizerOptions(_message.Message):
 Global___OptimizerOptions: _TypeAlias = OptimizerOptions  # noqa: Y015
 
 @_typing.final
+class OptimizerParameter(_message.Message):
+    """A value of an optimiser's parameter, as far as model configurations set one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    S_FIELD_NUMBER: _builtins.int
+    s: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        s: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["s", b"s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptimizerParameter: _TypeAlias = OptimizerParameter  # noqa: Y015
+
+@_typing.final
+class CustomGraphOptimizer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParameterMapEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___OptimizerParameter: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___OptimizerParameter | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PARAMETER_MAP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def parameter_map(self) -> _containers.MessageMap[_builtins.str, Global___OptimizerParameter]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        parameter_map: _abc.Mapping[_builtins.str, Global___OptimizerParameter] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "parameter_map", b"parameter_map"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomGraphOptimizer: _TypeAlias = CustomGraphOptimizer  # noqa: Y015
+
+@_typing.final
 class RewriterConfig(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -212,6 +277,7 @@ class RewriterConfig(_message.Message):
     AUTO_MIXED_PRECISION_CPU_FIELD_NUMBER: _builtins.int
     AUTO_MIXED_PRECISION_ONEDNN_BFLOAT16_FIELD_NUMBER: _builtins.int
     OPTIMIZERS_FIELD_NUMBER: _builtins.int
+    CUSTOM_OPTIMIZERS_FIELD_NUMBER: _builtins.int
     layout_optimizer: Global___RewriterConfig.Toggle.ValueType
     disable_model_pruning: _builtins.bool
     constant_folding: Global___RewriterConfig.Toggle.ValueType
@@ -237,6 +303,8 @@ class RewriterConfig(_message.Message):
     auto_mixed_precision_onednn_bfloat16: Global___RewriterConfig.Toggle.ValueType
     @_builtins.property
     def optimizers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def custom_optimizers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomGraphOptimizer]: ...
     def __init__(
         self,
         *,
@@ -264,10 +332,11 @@ class RewriterConfig(_message.Message):
         auto_mixed_precision_cpu: Global___RewriterConfig.Toggle.ValueType = ...,
         auto_mixed_precision_onednn_bfloat16: Global___RewriterConfig.Toggle.ValueType = ...,
         optimizers: _abc.Iterable[_builtins.str] | None = ...,
+        custom_optimizers: _abc.Iterable[Global___CustomGraphOptimizer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arithmetic_optimization", b"arithmetic_optimization", "auto_mixed_precision", b"auto_mixed_precision", "auto_mixed_precision_cpu", b"auto_mixed_precision_cpu", "auto_mixed_precision_mkl", b"auto_mixed_precision_mkl", "auto_mixed_precision_onednn_bfloat16", b"auto_mixed_precision_onednn_bfloat16", "common_subgraph_elimination", b"common_subgraph_elimination", "constant_folding", b"constant_folding", "debug_stripper", b"debug_stripper", "dependency_optimization", b"dependency_optimization", "disable_meta_optimizer", b"disable_meta_optimizer", "disable_model_pruning", b"disable_model_pruning", "fail_on_optimizer_errors", b"fail_on_optimizer_errors", "function_optimization", b"function_optimization", "implementation_selector", b"implementation_selector", "layout_optimizer", b"layout_optimizer", "loop_optimization", b"loop_optimization", "meta_optimizer_iterations", b"meta_optimizer_iterations", "meta_optimizer_timeout_ms", b"meta_optimizer_timeout_ms", "min_graph_nodes", b"min_graph_nodes", "optimizers", b"optimizers", "pin_to_host_optimization", b"pin_to_host_optimization", "remapping", b"remapping", "scoped_allocator_optimization", b"scoped_allocator_optimization", "shape_optimization", b"shape_optimization"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arithmetic_optimization", b"arithmetic_optimization", "auto_mixed_precision", b"auto_mixed_precision", "auto_mixed_precision_cpu", b"auto_mixed_precision_cpu", "auto_mixed_precision_mkl", b"auto_mixed_precision_mkl", "auto_mixed_precision_onednn_bfloat16", b"auto_mixed_precision_onednn_bfloat16", "common_subgraph_elimination", b"common_subgraph_elimination", "constant_folding", b"constant_folding", "custom_optimizers", b"custom_optimizers", "debug_stripper", b"debug_stripper", "dependency_optimization", b"dependency_optimization", "disable_meta_optimizer", b"disable_meta_optimizer", "disable_model_pruning", b"disable_model_pruning", "fail_on_optimizer_errors", b"fail_on_optimizer_errors", "function_optimization", b"function_optimization", "implementation_selector", b"implementation_selector", "layout_optimizer", b"layout_optimizer", "loop_optimization", b"loop_optimization", "meta_optimizer_iterations", b"meta_optimizer_iterations", "meta_optimizer_timeout_ms", b"meta_optimizer_timeout_ms", "min_graph_nodes", b"min_graph_nodes", "optimizers", b"optimizers", "pin_to_host_optimization", b"pin_to_host_optimization", "remapping", b"remapping", "scoped_allocator_optimization", b"scoped_allocator_optimization", "shape_optimization", b"shape_optimization"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

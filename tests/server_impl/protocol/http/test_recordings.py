@@ -15,7 +15,7 @@ from server_impl.protocol.http.reader import Continue, Event, HttpReader, Reques
 from server_impl.protocol.http.response import Response, page, render, render_continue
 from server_impl.protocol.rest.app import RestApp
 
-GOLDEN = Path(__file__).parents[3] / "golden" / "http"
+GOLDEN = Path(__file__).parents[3] / "golden" / "rest"
 
 #: Where we differ on purpose: replies to HEAD carry no body, replies to CONNECT close the connection.
 DIFFERS = {"methods.019": "closed", "methods.020": "closed", "methods.021": "closed"}

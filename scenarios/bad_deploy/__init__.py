@@ -1,0 +1,1 @@
+"""Deployments that go wrong: what a server makes of them, and what helps."""

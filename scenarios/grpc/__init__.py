@@ -1,0 +1,1 @@
+"""Predict over gRPC, and what the gRPC server itself offers."""

@@ -1,0 +1,1 @@
+"""Version labels: names for versions that a configuration gives."""

@@ -1,0 +1,1 @@
+"""How versions are loaded, take over, fail, are retried and are unloaded."""

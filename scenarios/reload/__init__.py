@@ -1,0 +1,1 @@
+"""New configurations for a running server, over gRPC and by the file."""
