@@ -27,6 +27,11 @@ RUN pip install --no-cache-dir --no-deps /src && rm -r /src
 COPY deploy/tf_serving_entrypoint.sh /usr/bin/
 RUN ln -s /opt/tfserving/bin/tfs-reference-server /usr/bin/tensorflow_model_server && mkdir /models
 
+# Here "locust -f harness/load.py" and "pytest scenarios" work as in a checkout.
+WORKDIR /harness
+COPY tox.ini ./
+RUN ln -s /opt/tfserving/lib/python3.*/site-packages/harness /opt/tfserving/lib/python3.*/site-packages/scenarios .
+
 ENV MODEL_BASE_PATH=/models MODEL_NAME=model
 EXPOSE 8500 8501
 ENTRYPOINT ["/usr/bin/tf_serving_entrypoint.sh"]

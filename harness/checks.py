@@ -33,7 +33,7 @@ class Passes(Check):
         ahead = iter(self.states)
         in_order = all(state in ahead for state in seen)
         complete = set(self.states) - set(self.brief) <= set(seen)
-        return in_order and complete and seen[-1:] == [self.states[-1]]
+        return in_order and complete and bool(seen) and seen[-1] is self.states[-1]
 
     def __str__(self) -> str:
         passed = ", ".join(state.name for state in self.states)

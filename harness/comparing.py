@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from harness import differential, recording
+from harness import differential, lines, recording
 from harness.differential import Difference, Outcome
 from harness.side import Side
 
@@ -49,6 +49,7 @@ def play(
                 line["actual"] or line["reason"],
                 getattr(deciding, EVIDENCE),
                 side.own_words(),
+                lines.watched(item),
             )
         )
     enter(sides[0])

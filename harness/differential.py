@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 
 from harness.cases import TOLERANCE
 from harness.client import BadReply, Exchange, grpc, json_form
-from harness.matching import message_problem, value_problem
+from harness.matching import fields, value_problem
 from harness.scenario import Code, Protocol
 from harness.wire import messages as wire
 
@@ -28,8 +28,10 @@ Words = Collection[tuple[str, str]]
 _INCIDENTAL = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "via")
 #: Codes whose texts gRPC makes itself, on either end of the wire.
 _TRANSPORT = (Code.CANCELLED.name, Code.DEADLINE_EXCEEDED.name, Code.UNAVAILABLE.name)
+#: Which of several nodes that fail together TensorFlow names is chance.
+_CHANCE = re.compile(r"\{\{\w+ [^}]*\}\}|(?<=Could not find variable )\S+|(?<=localhost/)\w+")
 #: What :mod:`harness.matching` says of two values.
-_SENTENCE = re.compile(r"(.*?) (is|has) (.*) instead of (.*)", re.DOTALL)
+_SENTENCE = re.compile(r"(.*?) (is|has members|has) (.*) instead of (.*)", re.DOTALL)
 _REPLIES: dict[str, type[Message]] = {
     grpc.PREDICT: wire.PredictResponse,
     grpc.CLASSIFY: wire.ClassificationResponse,
@@ -49,25 +51,30 @@ class Difference(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a check ended on one side: ``passed``, ``failed`` ..., what was wrong, and what was exchanged."""
+    """How a check ended on one side: ``passed``, ``failed`` ..., what was wrong, and what was exchanged.
+
+    Of a check that watches what happens over time (``watched``) only the verdict can be compared.
+    """
 
     outcome: str
     actual: str | None
     exchanges: Sequence[Exchange]
     words: Words
+    watched: bool = False
 
 
 def differences(here: Outcome, there: Outcome) -> list[Difference]:
     """Where two servers differ in one check, each difference once."""
+    pairs = [] if here.watched else _pairs(here.exchanges, there.exchanges)
     found = [
         difference
-        for left, right in _pairs(here.exchanges, there.exchanges)
+        for left, right in pairs
         if (difference := compare(left, right, here.words, there.words)) is not None
     ]
     if not found and here.outcome != there.outcome:
         wrong = there.actual if here.outcome == "passed" else here.actual
         found.append(Difference(f"{here.outcome} here, {there.outcome} there: {_line(wrong)}", "outcome"))
-    if not found and not here.exchanges and here.outcome == "failed":
+    if not found and not here.exchanges and not here.watched and here.outcome == "failed":
         left, right = _own(here.actual or "", here.words), _own(there.actual or "", there.words)
         if left != right:
             found.append(Difference(f"{_line(left)} here, {_line(right)} there", "outcome"))
@@ -137,9 +144,9 @@ def _text_difference(here: str, there: str) -> Difference | None:
 
 
 def _grpc_difference(here: Exchange, there: Exchange, own: Words, others: Words) -> Difference | None:
-    left, right = _own(here.text, own), _own(there.text, others)
-    if left != right and here.status not in _TRANSPORT:
-        return Difference(f"error text {left!r} here, {right!r} there", "details")
+    told, tells = _own(here.text, own), _own(there.text, others)
+    if told != tells and here.status not in _TRANSPORT:
+        return Difference(f"error text {told!r} here, {tells!r} there", "details")
     if here.reply == there.reply:
         return None
     kind = _REPLIES.get(here.method)
@@ -149,7 +156,11 @@ def _grpc_difference(here: Exchange, there: Exchange, own: Words, others: Words)
         messages = [kind.FromString(exchange.reply) for exchange in (here, there)]
     except DecodeError:
         return Difference("bytes of the reply", "message")
-    return _located(message_problem(messages[0], messages[1], whole=True, tolerance=TOLERANCE))
+    left, right = (
+        {kind.DESCRIPTOR.name: _own_texts(fields(message), words)}
+        for message, words in zip(messages, (own, others), strict=True)
+    )
+    return _located(value_problem(left, right, TOLERANCE))
 
 
 def _located(problem: str | None) -> Difference | None:
@@ -172,10 +183,22 @@ def _is_error(document: Any) -> bool:
 
 
 def _own(text: str, words: Words) -> str:
-    """``text`` without what belongs to one side; longer texts first."""
+    """``text`` without what belongs to one side or is due to chance; longer texts first."""
     for own, word in sorted(words, key=lambda pair: -len(pair[0])):
         text = text.replace(own, word)
-    return text
+    return _CHANCE.sub("...", text)
+
+
+def _own_texts(value: Any, words: Words) -> Any:
+    """The same for every text in a message."""
+    match value:
+        case str():
+            return _own(value, words)
+        case dict():
+            return {key: _own_texts(item, words) for key, item in value.items()}
+        case list():
+            return [_own_texts(item, words) for item in value]
+    return value
 
 
 def _own_bytes(body: bytes, words: Words) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from harness.verdict import Mismatch
 
 #: Seconds that one connection may take for all of a case.
 TIMEOUT = 30.0
-#: Bytes of a body that a failure shows.
+#: Characters of a body that a failure shows.
 _SHOWN = 2000
 
 
@@ -41,7 +42,7 @@ def names_model(case: Case, scenario: Scenario) -> bool:
         for request in requests
         if request is not None
     )
-    return any(f"/{name}".encode() in sent for name in scenario.configured())
+    return any(re.search(rf"/{re.escape(name)}(?!\w)".encode(), sent) for name in scenario.configured())
 
 
 def play_rest(case: RestCase, client: RestClient, observe: Observer) -> None:
@@ -53,7 +54,7 @@ def play_rest(case: RestCase, client: RestClient, observe: Observer) -> None:
     try:
         connection = client.connection(TIMEOUT)
     except Unreachable as error:
-        raise Mismatch(show(case.reply), str(error)) from error
+        raise Mismatch(_cut(show(case.reply)), str(error)) from error
     try:
         for request, expected in turns:
             _turn(connection, client, request, expected, observe)
@@ -71,7 +72,7 @@ def play_grpc(case: GrpcCase, client: GrpcClient) -> None:
         came = refusal
     problems = [_grpc_problem(option, came) for option in options]
     if None not in problems:
-        raise Mismatch(show(case.reply), problems[0] or "")
+        raise Mismatch(_cut(show(case.reply)), problems[0] or "")
 
 
 def _turn(
@@ -89,12 +90,12 @@ def _turn(
         reply = connection.receive(request.method if isinstance(request, HttpRequest) else "")
     except Unreachable as error:
         observe(_exchange(request, None, started, time.perf_counter() - clock))
-        raise Mismatch(show(expected), str(error)) from error
+        raise Mismatch(_cut(show(expected)), str(error)) from error
     observe(_exchange(request, reply, started, time.perf_counter() - clock))
     closed = any(option.closes for option in options) and connection.closed()
     problems = [_rest_problem(option, reply, closed) for option in options]
     if None not in problems:
-        raise Mismatch(show(expected), f"{problems[0]}: {_shown(reply)}")
+        raise Mismatch(_cut(show(expected)), f"{problems[0]}: {_shown(reply)}")
 
 
 def _encoded(request: HttpRequest | bytes, client: RestClient) -> bytes:
@@ -137,7 +138,7 @@ def _grpc_problem(expected: Answer | Refused, came: bytes | Refusal) -> str | No
     except Exception as error:  # protobuf's implementations raise classes of their own
         return f"not a {expected.message.DESCRIPTOR.name} ({error}): {came[:100]!r}"
     problem = message_problem(expected.message, actual, whole=expected.whole, tolerance=expected.tolerance)
-    return None if problem is None else f"{problem}, in {{ {str(actual).strip()[:_SHOWN]} }}"
+    return None if problem is None else f"{problem}, in {{ {_cut(str(actual).strip())} }}"
 
 
 def _exchange(
@@ -167,13 +168,11 @@ def _exchange(
 
 
 def _shown(reply: WireReply) -> str:
-    head = [
-        f"{reply.version} {reply.status} {reply.reason}",
-        *(f"{key}: {value}" for key, value in reply.headers),
-    ]
-    body = reply.body.decode("utf-8", "backslashreplace")
-    return (
-        "; ".join(head)
-        + "\n"
-        + (body if len(body) <= _SHOWN else f"{body[:_SHOWN]} ... {len(body)} characters")
-    )
+    fields = (f"{name}: {value}" for name, value in reply.headers)
+    head = "; ".join([f"{reply.version} {reply.status} {reply.reason}", *fields])
+    return f"{head}\n{_cut(reply.body.decode('utf-8', 'backslashreplace'))}"
+
+
+def _cut(text: str) -> str:
+    """The beginning of a long text, for failures."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ... {len(text)} characters"

@@ -22,24 +22,49 @@ _LAUNCHER = pytest.StashKey["Launcher"]()
 
 
 class Launcher:
-    """Starts servers for one run of pytest, one at a time; ``evidence`` holds the exchanges of a test."""
+    """Starts servers for one run of pytest; ``evidence`` holds the exchanges of a test.
+
+    While a start-up is looked at, the next one of the same table already starts: most of the time of such
+    tests is spent waiting for a server to be up.
+    """
 
     def __init__(self, target: Target, say: Callable[[str], None]) -> None:
         self.evidence: list[Exchange] = []
         self.running: tuple[StartUp, Launched] | None = None
+        self._ahead: tuple[StartUp, Launched] | None = None
         self._target = target
         self._say = say
         self._known: list[StartUp] = []
 
     def expect(self, start_ups: Iterable[StartUp]) -> None:
-        """Name start-ups that will come, so that their models are built in one go."""
+        """Name start-ups that will come, in this order, so that they can be prepared."""
         self._known.extend(start_ups)
 
     def launch(self, start_up: StartUp) -> Launched:
         """A server started so; one that runs already is kept. Raises Unsupported, BuildError."""
         if self.running is not None and self.running[0] is start_up and self.running[1].exit_status() is None:
             return self.running[1]
-        self.close()
+        if self.running is not None:
+            self.running[1].stop()
+            self.running = None
+        if self._ahead is not None and self._ahead[0] is start_up:
+            self.running, self._ahead = self._ahead, None
+        else:
+            self.close()
+            self.running = start_up, self._start(start_up)
+        following = self._following(start_up)
+        if following is not None:
+            self._ahead = following, self._start(following)
+        return self.running[1]
+
+    def close(self) -> None:
+        """Stop the servers that run."""
+        for started in (self.running, self._ahead):
+            if started is not None:
+                started[1].stop()
+        self.running = self._ahead = None
+
+    def _start(self, start_up: StartUp) -> Launched:
         cache.prepare(
             (
                 (models.BUILDERS[model.builder], model.contents(version))
@@ -49,15 +74,12 @@ class Launcher:
             ),
             self._say,
         )
-        launched = self._target.launch(start_up)
-        self.running = start_up, launched
-        return launched
+        return self._target.launch(start_up)
 
-    def close(self) -> None:
-        """Stop the server that runs."""
-        if self.running is not None:
-            self.running[1].stop()
-            self.running = None
+    def _following(self, start_up: StartUp) -> StartUp | None:
+        """The start-up that is expected next."""
+        place = next((place for place, known in enumerate(self._known) if known is start_up), None)
+        return None if place is None or place + 1 == len(self._known) else self._known[place + 1]
 
     def recipe(self, item: pytest.Item) -> str:
         """What shows a test's failure again: the test itself, and by hand the command and its files."""
@@ -87,16 +109,22 @@ def of(item: pytest.Item) -> Launcher:
     return item.config.stash[_LAUNCHER]
 
 
+def start_ups(items: Iterable[pytest.Item]) -> list[StartUp]:
+    """The start-ups that these tests play, in order."""
+    specs = [getattr(item, "callspec", None) for item in items]
+    return [spec.params["start_up"] for spec in specs if spec and "start_up" in spec.params]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each start-up of the mark."""
     if "start_up" not in metafunc.fixturenames:
         return
-    start_ups = [
+    params = [
         pytest.param(start_up, id=start_up.id, marks=pytest.mark.fact(*start_up.facts, level=start_up.level))
         for mark in metafunc.definition.iter_markers("start_ups")
         for start_up in mark.args[0]
     ]
-    metafunc.parametrize("start_up", start_ups, indirect=True)
+    metafunc.parametrize("start_up", params, indirect=True)
 
 
 @pytest.fixture

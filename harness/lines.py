@@ -10,7 +10,7 @@ import pytest
 
 from harness import recipe, recording
 from harness.client import Exchange
-from harness.scenario import Check, Level, Protocol, Scenario, Step
+from harness.scenario import Capability, Check, Level, Protocol, Scenario, Step
 from harness.side import Side
 from harness.verdict import Mismatch
 
@@ -47,6 +47,12 @@ class Subject(NamedTuple):
 def is_check(item: pytest.Item) -> bool:
     """Tell whether a test verifies something about the server."""
     return item.get_closest_marker("scenario") is not None or item.get_closest_marker("fact") is not None
+
+
+def watched(item: pytest.Item) -> bool:
+    """Tell whether a test watches what happens over time, so that its exchanges depend on the moment."""
+    played = cast(pytest.Function, item).callspec.params.get("check") if hasattr(item, "callspec") else None
+    return isinstance(played, StepCheck) and Capability.WATCH in played.check.needs
 
 
 def level(item: pytest.Item) -> Level:

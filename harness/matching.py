@@ -55,7 +55,11 @@ def body_problem(expected: Body | AnyOf[Body] | None, actual: bytes) -> str | No
         case pattern:
             fits = pattern.fullmatch(actual.decode("utf-8", "surrogateescape"))
             return None if fits else "the body does not match"
-    return None if actual == expected else "the body differs"
+    if actual == expected:
+        return None
+    pairs = enumerate(zip(expected, actual, strict=False))
+    at = next((at for at, (right, came) in pairs if right != came), min(len(expected), len(actual)))
+    return f"the body differs from byte {at} on"
 
 
 def value_problem(
@@ -84,6 +88,11 @@ def message_problem(expected: Message, actual: Message, *, whole: bool, toleranc
         tolerance,
         expected.DESCRIPTOR.name,
     )
+
+
+def fields(message: Message) -> dict[str, Any]:
+    """A message as dictionaries and lists of its set fields; what is packed in an ``Any`` is unpacked."""
+    return _plain(message, None)
 
 
 def _error_problem(text: Text, actual: bytes) -> str | None:

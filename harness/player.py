@@ -5,38 +5,35 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness import model_config, models
 from harness.actions import Configure, Copy, Put, Send
-from harness.background import Errand
-from harness.checks import Answered, Closed, Logs, Passes, Pending, Precedes, Returned
+from harness.background import Errands
+from harness.checks import Answered, Closed, Logs, Pending, Returned
 from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, Unreachable
 from harness.judge import Judge
 from harness.models import cache
+from harness.observing import Case, Observers
 from harness.scenario import (
     Action,
     Answers,
     Check,
-    Code,
     Describes,
-    Drains,
     Fails,
-    NoGap,
     Protocol,
     Publish,
     Refuses,
     Reload,
     Replace,
+    Request,
     Scenario,
     Shows,
     State,
 )
 from harness.targets import Target, Unsupported, require
 from harness.verdict import Mismatch
-from harness.watch import Drain, History, Stream
 
 #: Seconds after a poll until everything that a step causes must be visible.
 PATIENCE = 10.0
@@ -56,18 +53,6 @@ class Event(NamedTuple):
     model: str | None
     version: int | None
     detail: str
-
-
-class _Case(NamedTuple):
-    """A check of step number ``step`` over one protocol, or none."""
-
-    step: int
-    check: Check
-    protocol: Protocol | None
-
-    @property
-    def key(self) -> tuple[int, str, Protocol | None]:
-        return self.step, self.check.key, self.protocol
 
 
 def contents_needed(scenario: Scenario) -> Iterable[tuple[models.Builder, int]]:
@@ -116,11 +101,10 @@ class Player:
         self._on_event = on_event
         self._judge = _judge(scenario)
         self._clients: dict[Protocol, Client] = {}
-        self._observing: list[Client] = []
-        self._observers: dict[tuple[int, str, Protocol | None], Stream | Drain | History] = {}
+        self._observers = Observers(self._connect, self._asker)
         self._disturbed: dict[tuple[int, str, Protocol | None], Mismatch] = {}
         self._passed: dict[tuple[int, str, Protocol | None], list[Exchange]] = {}
-        self._errands: dict[str, Errand[Any]] = {}
+        self._errands = Errands(self.evidence)
         self._broken: Mismatch | None = None
         require(target, scenario.needs)
         cache.prepare(contents_needed(scenario), lambda text: self._tell("build", text))
@@ -186,7 +170,7 @@ class Player:
             raise Unsupported(f"target {self.target.spec} has no {protocol} address")
         if self._broken is not None:
             raise self._broken
-        case = _Case(index, check, protocol)
+        case = Case(index, check, protocol)
         if case.key in self._passed:
             self.evidence[:] = self._passed[case.key]
             return
@@ -211,9 +195,9 @@ class Player:
             case Reload(id="", deadline=deadline):
                 self._reload(action, self.evidence, deadline)
             case Reload(id=id, deadline=deadline):
-                self._errand(id, lambda evidence: self._reload(action, evidence, deadline))
+                self._errands.start(id, lambda evidence: self._reload(action, evidence, deadline))
             case Send(id=id):
-                self._errand(id, lambda evidence: self._send(action, evidence))
+                self._errands.start(id, lambda evidence: self._send(action, evidence))
             case Configure(models=configured, text=text, gone=gone):
                 content = model_config.text(configured, "$MODELS") if text is None else text
                 self.server.configure(None if gone else content)
@@ -223,7 +207,7 @@ class Player:
 
     def close(self) -> None:
         """Stop observers, clients and the server."""
-        self._stop_observers()
+        self._observers.stop()
         for client in self._clients.values():
             client.close()
         self.server.stop()
@@ -233,20 +217,19 @@ class Player:
     def _play(self, together: range) -> None:
         """Carry out steps that happen together, and wait until they show."""
         cases = [case for index in together for case in self._cases(index)]
-        self._observe(cases)
+        self._disturbed.clear()
+        self._observers.start(cases)
         try:
             for action in itertools.chain.from_iterable(self.scenario.steps[i].actions for i in together):
                 self.perform(action)
         except _FAILURES as error:
             self._broken = Mismatch(f"accepted: {action}", str(error))
-        for observer in self._observers.values():
-            if isinstance(observer, Drain):
-                observer.await_answer()
+        self._observers.await_drains()
         self._acted = time.monotonic()
         self._settle(cases)
-        self._stop_observers()
+        self._observers.stop()
 
-    def _settle(self, cases: Sequence[_Case]) -> None:
+    def _settle(self, cases: Sequence[Case]) -> None:
         """Wait until every check has held once, or its time is up; watch those of quiet steps meanwhile."""
         quiet = [case for case in cases if self._is_quiet(case)]
         waiting = [case for case in cases if not self._is_quiet(case)]
@@ -261,11 +244,11 @@ class Player:
                 return
             time.sleep(_LOOK)
 
-    def _is_quiet(self, case: _Case) -> bool:
+    def _is_quiet(self, case: Case) -> bool:
         """Tell whether a check must hold from the start."""
         return self.scenario.steps[case.step].quiet and not case.check.eventual
 
-    def _held(self, case: _Case) -> bool:
+    def _held(self, case: Case) -> bool:
         """Tell whether a check needs no more waiting: it holds, or its time is up."""
         step = self.scenario.steps[case.step]
         failure = self._look(case)
@@ -278,12 +261,12 @@ class Player:
         within = self.scenario.steps[index].within
         return self._acted + (self.scenario.poll_seconds + self._patience if within is None else within)
 
-    def _cases(self, index: int) -> Iterable[_Case]:
+    def _cases(self, index: int) -> Iterable[Case]:
         for check in self.scenario.steps[index].checks:
             if check.needs <= self.target.capabilities:
                 protocols: Iterable[Protocol | None] = check.protocols or (None,)
                 yield from (
-                    _Case(index, check, protocol)
+                    Case(index, check, protocol)
                     for protocol in protocols
                     if protocol is None or protocol in self._protocols
                 )
@@ -305,56 +288,14 @@ class Player:
 
     def _send(self, action: Send, evidence: list[Exchange]) -> int:
         protocol = Protocol.GRPC if self._address(Protocol.GRPC) else Protocol.REST
-        request, right = action.request, self._right(action.request.model, action.by)
         client = self._connect(protocol, evidence.append, action.deadline)
         with contextlib.closing(client):
-            return self._judge.ask(client, request, right)
+            return self._asker(client, action.request, (action.by,))()
 
-    def _errand(self, name: str, call: Callable[[list[Exchange]], object]) -> None:
-        evidence: list[Exchange] = []
-        self._errands[name] = Errand(lambda: call(evidence), evidence)
-
-    def _observe(self, cases: Sequence[_Case]) -> None:
-        """Start what has to look all the time while the steps happen."""
-        self._observers = {}
-        self._disturbed = {}
-        histories: dict[tuple[str, Protocol], History] = {}
-        for case in cases:
-            match case:
-                case _Case(_, NoGap() as check, Protocol() as protocol):
-                    self._observers[case.key] = self._stream(check, protocol)
-                case _Case(_, Drains() as check, Protocol() as protocol):
-                    self._observers[case.key] = self._drain(check, protocol)
-                case _Case(_, Passes(model=model) | Precedes(model=model), Protocol() as protocol):
-                    if (model, protocol) not in histories:
-                        reader = self._connect(protocol, lambda _: None)
-                        self._observing.append(reader)
-                        histories[model, protocol] = History(reader, model)
-                    self._observers[case.key] = histories[model, protocol]
-
-    def _stream(self, check: NoGap, protocol: Protocol) -> Stream:
-        latest: deque[Exchange] = deque(maxlen=1)
-        client = self._connect(protocol, latest.append)
-        self._observing.append(client)
-        right = self._right(check.request.model, check.before, check.after)
-        judge = _judge(self.scenario)  # looks at other checks meanwhile have inputs of their own
-        return Stream(lambda: judge.ask(client, check.request, right), latest)
-
-    def _drain(self, check: Drains, protocol: Protocol) -> Drain:
-        evidence: list[Exchange] = []
-        client, reader = self._connect(protocol, evidence.append), self._connect(protocol, lambda _: None)
-        self._observing += [client, reader]
-        model, right = check.request.model, self._right(check.request.model, check.by)
-        ask = lambda: self._judge.ask(client, check.request, right)  # noqa: E731
-        return Drain(ask, reader, model, check.by, evidence)
-
-    def _stop_observers(self) -> None:
-        """End what ran while the steps happened; what it has seen stays."""
-        for observer in self._observers.values():
-            observer.stop()
-        for client in self._observing:
-            client.close()
-        self._observing.clear()
+    def _asker(self, client: Client, request: Request, versions: tuple[int, ...]) -> Callable[[], int]:
+        """What sends a request over and over, with inputs of its own."""
+        judge, right = _judge(self.scenario), self._right(request.model, *versions)
+        return lambda: judge.ask(client, request, right)
 
     # ----------------------------------------------------------------- checks
 
@@ -362,15 +303,15 @@ class Player:
         """Contents by version, after the step that is being played."""
         return {version: self.scenario.contents(model, version, self.position) for version in versions}
 
-    def _look(self, case: _Case) -> Mismatch | None:
+    def _look(self, case: Case) -> Mismatch | None:
         """Evaluate a check once; None where it holds."""
         self.evidence.clear()
         self._judge.begin(case.check.key)
         try:
             if case.protocol is None or isinstance(case.check, Closed):
                 self._evaluate_server(case)
-            elif case.key in self._observers:
-                self._evaluate_observer(case)
+            elif case in self._observers:
+                self._observers.verify(case, self.evidence)
             else:
                 self._evaluate_reply(case.check, self.client(case.protocol))
         except Mismatch as error:
@@ -392,73 +333,18 @@ class Player:
                 self._judge.failure(client, check)
             case Describes(request, by):
                 self._judge.metadata(client, request, by)
-            case Pending(reload):
-                if self._errands[reload].done:
-                    raise Mismatch(str(check), self._outcome(reload))
-            case Returned():
-                self._expect_return(check)
-            case Answered():
-                self._expect_answer(check)
+            case Pending() | Returned() | Answered():
+                self._errands.verify(check)
 
-    def _evaluate_observer(self, case: _Case) -> None:
-        match case.check, self._observers[case.key]:
-            case NoGap(_, before, after), Stream() as stream:
-                self.evidence.extend(stream.evidence)
-                stream.verify(before, after)
-            case Drains(), Drain() as drain:
-                self.evidence.extend(drain.evidence)
-                drain.verify()
-            case Passes(version=version) as check, History() as history:
-                passed = history.passed(version)
-                if not check.agrees(passed):
-                    raise Mismatch(str(check), ", ".join(state.name for state in passed) or "no such version")
-            case Precedes() as check, History() as history:
-                if not check.agrees(history.seen):
-                    seen = (
-                        " ".join(f"{version} {state.name}" for version, state in sorted(listing.items()))
-                        for listing in history.seen
-                    )
-                    raise Mismatch(str(check), "; then ".join(seen))
-
-    def _evaluate_server(self, case: _Case) -> None:
+    def _evaluate_server(self, case: Case) -> None:
         match case:
-            case _Case(_, Closed(), Protocol() as protocol):
+            case Case(_, Closed(), Protocol() as protocol):
                 if self.server.listens(protocol):
                     raise Mismatch("a closed port", f"somebody listens at {self._address(protocol)}")
-            case _Case(_, Logs(times=times) as check):
+            case Case(_, Logs(times=times) as check):
                 found = check.found(self.server.stderr())
                 if found < times:
                     raise Mismatch(str(check), f"it says so {found} times")
-
-    def _expect_return(self, check: Returned) -> None:
-        errand = self._errands[check.reload]
-        self.evidence.extend(errand.evidence)
-        try:
-            if errand.result() and check.code is Code.OK:
-                return
-        except Refusal as refusal:
-            if refusal.agrees(check.code, check.text):
-                return
-        raise Mismatch(str(check), self._outcome(check.reload))
-
-    def _expect_answer(self, check: Answered) -> None:
-        errand = self._errands[check.id]
-        self.evidence.extend(errand.evidence)
-        try:
-            if errand.result() is not None and not check.abandoned:
-                return
-        except Refusal as refusal:
-            if refusal.code is Code.DEADLINE_EXCEEDED and check.abandoned:
-                return
-        raise Mismatch(str(check), self._outcome(check.id))
-
-    def _outcome(self, name: str) -> str:
-        """How an errand ended, in words."""
-        errand = self._errands[name]
-        try:
-            return str(errand.result()) if errand.done else "no answer yet"
-        except _FAILURES as error:
-            return str(error)
 
     # ----------------------------------------------------------------- the server
 

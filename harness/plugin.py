@@ -32,6 +32,8 @@ from harness.verdict import Mismatch
 
 #: Ids that the summary of a comparison shows for each cause.
 _IDS_SHOWN = 5
+#: Characters of a cause that it shows; the record has all of it.
+_CAUSE_SHOWN = 300
 _SESSION = pytest.StashKey["ConformanceSession"]()
 
 
@@ -268,11 +270,10 @@ class ConformanceSession:
         """Open the record if there is anything to record."""
         marks = [item.get_closest_marker("scenario") for item in session.items]
         self._scenarios = {mark.args[0].id: mark.args[0] for mark in marks if mark is not None}
-        marks = [item.get_closest_marker("start_ups") for item in session.items]
-        start_ups = {id(mark): start_up for mark in marks if mark for start_up in mark.args[0]}
+        start_ups = launching.start_ups(session.items)
         for side in self.sides:
             side.expect(self._scenarios)
-            side.launcher.expect(start_ups.values())
+            side.launcher.expect(start_ups)
         if any(map(is_check, session.items)) and not self._config.option.collectonly:
             try:
                 for side in self.sides:
@@ -408,4 +409,4 @@ def _tell_differences(
     causes = summary((line["id"], line["diff"]["cause"]) for line in compared if line.get("diff"))
     for cause, ids in causes:
         more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
-        reporter.line(f"{len(ids)} x {cause}: {', '.join(ids[:_IDS_SHOWN])}{more}")
+        reporter.line(f"{len(ids)} x {cause[:_CAUSE_SHOWN]}: {', '.join(ids[:_IDS_SHOWN])}{more}")

@@ -146,6 +146,13 @@ class History:
         self._thread = threading.Thread(target=self._work, name="history", daemon=True)
         self._thread.start()
 
+    def __str__(self) -> str:
+        listings = (
+            ", ".join(f"{version} {state.name}" for version, state in sorted(listing.items(), reverse=True))
+            for listing in list(self.seen)
+        )
+        return "; then ".join(listings) or "no status"
+
     def passed(self, version: int) -> list[State]:
         """The states of a version as they followed each other."""
         states = (listing[version] for listing in list(self.seen) if version in listing)

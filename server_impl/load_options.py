@@ -12,6 +12,19 @@ from server_impl.flags import Options
 
 logger = logging.getLogger(__name__)
 
+#: Fields of a platform configuration that are honoured; the others get a sentence in the log.
+_HONOURED = frozenset(
+    {
+        "session_config",
+        "batching_parameters",
+        "saved_model_tags",
+        "enable_model_warmup",
+        "model_warmup_options",
+        "enable_per_model_batching_params",
+        "mixed_precision",
+    }
+)
+
 _PARALLELISM = (
     "tensorflow_session_parallelism",
     "tensorflow_intra_op_parallelism",
@@ -105,6 +118,9 @@ def _from_platform_config(path: str) -> LoadOptions:
             "tensorflow.serving.SavedModelBundleSourceAdapterConfig"
         )
     config = adapter.legacy_config
+    for given, _ in config.ListFields():
+        if given.name not in _HONOURED:
+            logger.warning("%s: %s has no effect in this server", path, given.name)
     iterations = config.model_warmup_options.num_request_iterations
     return LoadOptions(
         tags=tuple(config.saved_model_tags),

@@ -103,7 +103,11 @@ class Launched(Interface):
         ...
 
     def fill(self, text: str) -> str:
-        """``text`` with the words of :mod:`harness.startup` replaced."""
+        """``text`` with the words of :mod:`harness.startup` replaced, folders as the server sees them."""
+        ...
+
+    def here(self, text: str) -> str:
+        """The same, folders as they are seen from here."""
         ...
 
     def exit_status(self, patience: float = 0) -> int | None:

@@ -29,7 +29,7 @@ from harness.targets.base import (
     connect,
     listens,
 )
-from harness.targets.engine import Digest, Engine, digest, remove
+from harness.targets.engine import Digest, Engine, digest, present_engine, remove
 from harness.targets.layout import Layout
 
 DEFAULT_IMAGE = "tensorflow/serving"
@@ -69,7 +69,7 @@ class DockerTarget:
         """Find the engine and the image, which is pulled if it is not here. Raises StartError."""
         if self._image is None:
             try:
-                self._engine = Engine()
+                self._engine = present_engine()
                 self._image = self._engine.image(self.name, say)
             except StartError as error:
                 raise StartError(f"target {self.spec}: {error}") from error
@@ -166,6 +166,10 @@ class LaunchedContainer:
     def fill(self, text: str) -> str:
         """``text`` with the words for folders and ports replaced, as they are within the container."""
         return self._layout.fill(text)
+
+    def here(self, text: str) -> str:
+        """``text`` with the words for folders replaced by where they are outside the container."""
+        return self._layout.here(text)
 
     def exit_status(self, patience: float = 0) -> int | None:
         """How the server ended, within ``patience`` seconds; None if it runs. -N is the end by signal N."""

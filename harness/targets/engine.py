@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import socket
 import subprocess
@@ -41,16 +42,24 @@ class Digest(NamedTuple):
 
 
 class Engine:
-    """The engine that ``DOCKER_HOST`` names, or the one of this machine. Raises StartError where none is."""
+    """The engine at ``where``. Raises StartError where none is."""
 
-    def __init__(self) -> None:
-        where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    def __init__(self, where: str) -> None:
+        remote = urlsplit(where)
+        if remote.scheme == "unix" and Path(remote.path).exists() and not os.access(remote.path, os.W_OK):
+            raise StartError(
+                f"no permission to use the container engine at {where}: "
+                "add yourself to the group that owns it (as a rule docker), or run as root"
+            )
+        absent = f"no container engine answers at {where}: start one, or name another in DOCKER_HOST"
+        if remote.scheme == "unix" and not Path(remote.path).exists():
+            raise StartError(absent)
         try:
             self._client = docker.from_env(timeout=_TIMEOUT)
         except docker.errors.DockerException as error:
-            raise StartError(_no_engine(where, error)) from error
+            raise StartError(f"{absent} ({error})") from error
         #: The address at which published ports are reached; an engine elsewhere publishes them there.
-        remote = urlsplit(where)
+        atexit.register(self._client.close)
         self.host = (remote.hostname or "127.0.0.1") if remote.scheme in ("tcp", "ssh") else "127.0.0.1"
         self.published_at = "127.0.0.1" if self.host in ("127.0.0.1", "localhost") else "0.0.0.0"
 
@@ -68,6 +77,8 @@ class Engine:
                     say(f"{name}: {told}")
             return self._client.images.get(name)
         except docker.errors.APIError as error:
+            if error.response is not None:
+                error.response.close()  # the stream of progress has not been read
             raise StartError(_no_image(name, error.explanation or str(error))) from error
 
     def run(self, image: Image, arguments: list[str], options: Mapping[str, Any]) -> Container:
@@ -84,6 +95,7 @@ class Engine:
 
     def output(self, image: Image, entrypoint: str, arguments: list[str]) -> str:
         """What a command in the image prints; nothing where it fails."""
+        _start_reaper()
         try:
             said = self._client.containers.run(
                 image, arguments, entrypoint=entrypoint, labels={RUNNER: runner()}, remove=True, stderr=True
@@ -97,6 +109,14 @@ class Engine:
         for container in self._client.containers.list(all=True, filters={"label": RUNNER}):
             if _gone(container.labels.get(RUNNER, "")):
                 remove(container)
+
+
+def present_engine() -> Engine:
+    """The engine that ``DOCKER_HOST`` names, or the one of this machine. Raises StartError where none is."""
+    return _connected(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
+
+
+_connected = functools.cache(Engine)
 
 
 def remove(container: Container) -> None:
@@ -138,10 +158,9 @@ def _started(pid: int) -> str:
     return fields[19]
 
 
-def _start_reaper() -> None:
-    """Start the process that removes this one's containers after its death, once."""
-    if _REAPERS:
-        return
+@functools.cache
+def _start_reaper() -> subprocess.Popen[bytes]:
+    """Start the process that removes this one's containers after its end, whichever it is."""
     process = subprocess.Popen(
         # -P: beside that file lies a docker.py which is not the engine's package.
         [sys.executable, "-P", str(_REAPER), RUNNER, runner()],
@@ -150,17 +169,8 @@ def _start_reaper() -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for this process
     )
-    _REAPERS.append(process)
-    atexit.register(_end_reaper, process)
-
-
-def _end_reaper(process: subprocess.Popen[bytes]) -> None:
-    """Tell it that all is in order, so that one look is enough."""
-    with contextlib.suppress(subprocess.TimeoutExpired, BrokenPipeError):
-        process.communicate(b"done", timeout=30)
-
-
-_REAPERS: list[subprocess.Popen[bytes]] = []
+    atexit.register(process.communicate)
+    return process
 
 
 def _progress(line: Mapping[str, Any]) -> str | None:
@@ -169,16 +179,6 @@ def _progress(line: Mapping[str, Any]) -> str | None:
     if status in ("Downloading", "Extracting", "Waiting", "Verifying Checksum", "Pulling fs layer"):
         return None
     return f"{layer} {status}".strip() or None
-
-
-def _no_engine(where: str, error: Exception) -> str:
-    told = f"{error} {error.__cause__!r}"
-    if "PermissionError" in told:
-        return (
-            f"no permission to use the container engine at {where}: "
-            "add yourself to the group that owns it (as a rule docker), or run as root"
-        )
-    return f"no container engine answers at {where}: start one, or name another in the variable DOCKER_HOST"
 
 
 def _no_image(name: str, told: str) -> str:

@@ -57,6 +57,10 @@ class Layout:
             text = text.replace(word, str(value))
         return text
 
+    def here(self, text: str) -> str:
+        """``text`` with the words for folders replaced by where they are here."""
+        return text.replace("$MODELS", str(self.root)).replace("$FILES", str(self.beside))
+
     def write(self, files: Mapping[str, str]) -> None:
         """Put files beside, with the words in them replaced."""
         for name, text in files.items():

@@ -28,7 +28,7 @@ START_DEADLINE = 120.0
 #: Seconds until a command must have told its version.
 VERSION_DEADLINE = 30.0
 #: Seconds that a server gets to end after SIGTERM.
-STOP_DEADLINE = 2.0
+STOP_DEADLINE = 1.0
 #: Lines of the log that failure texts quote.
 LOG_LINES = 60
 
@@ -129,6 +129,10 @@ class LaunchedProcess:
 
     def fill(self, text: str) -> str:
         """``text`` with the words for folders and ports replaced."""
+        return self._layout.fill(text)
+
+    def here(self, text: str) -> str:
+        """The same: the server sees what is seen here."""
         return self._layout.fill(text)
 
     def exit_status(self, patience: float = 0) -> int | None:

@@ -13,24 +13,23 @@ import time
 import docker
 import docker.errors
 
-#: Looks that must find nothing, a second apart, after a runner that was killed: the engine may still be
-#: creating what it asked for.
+#: Looks that must find nothing, half a second apart: the engine may still be making what was asked for.
 _LOOKS = 2
 
 
 def main(label: str, value: str) -> None:
-    """Wait, then remove. A runner that ends in order says so before it closes the pipe."""
-    looks = 1 if sys.stdin.buffer.read() else _LOOKS
+    """Wait, then remove."""
+    sys.stdin.buffer.read()
     engine = docker.from_env()
     quiet = 0
-    while quiet < looks:
+    while quiet < _LOOKS:
         containers = engine.containers.list(all=True, filters={"label": f"{label}={value}"})
         for container in containers:
             with contextlib.suppress(docker.errors.APIError):  # somebody else was faster
                 container.remove(force=True, v=True)
         quiet = 0 if containers else quiet + 1
-        if quiet < looks:
-            time.sleep(1)
+        if quiet < _LOOKS:
+            time.sleep(0.5)
 
 
 if __name__ == "__main__":

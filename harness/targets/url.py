@@ -126,8 +126,11 @@ class UrlTarget:
             able |= {Capability.REPOSITORY, Capability.RELOAD}
         self.capabilities = frozenset(able)
 
-    def prepare(self, say: Say) -> None:
-        """Nothing: the server runs."""
+    def prepare(self, say: Say) -> None:  # noqa: ARG002 - the interface of targets
+        """Look whether somebody is there. Raises StartError."""
+        for address in filter(None, self.way.addresses):
+            if not listens(address):
+                raise StartError(f"target {self.spec}: nobody answers at {address}")
 
     def start(self, scenario: Scenario) -> UrlServer:
         """Make the server serve the scenario's models, or look whether it does.

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from scenarios.bad_deploy.scenario import BAD_DEPLOY, HEALING, START_UPS
+from scenarios.bad_deploy.healing import HEALING, START_UPS
+from scenarios.bad_deploy.scenario import SCENARIO
 
 
-@pytest.mark.scenario(BAD_DEPLOY)
+@pytest.mark.scenario(SCENARIO)
 def test_bad_deploy(check: Callable[[], None]) -> None:
     """Plays deployments on a server that tries each load once."""
     check()

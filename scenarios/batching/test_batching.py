@@ -7,12 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.cases import RestCase, error, post
+from harness.cases import Answer, Call, GrpcCase, RestCase, error, post
 from harness.client import Refusal
+from harness.client.grpc import PREDICT, model_spec
 from harness.player import Player
 from harness.scenario import Code, Protocol
 from harness.verdict import Mismatch
-from scenarios.batching.scenario import ROWS, SCENARIO, WAIT, rows
+from harness.wire import messages as wire
+from harness.wire.tensors import to_proto
+from scenarios.batching.scenario import ROWS, SCENARIO, WAIT, WIDE, rows
 from scenarios.batching.together import Ask, Reply, metric, together, until
 
 pytestmark = pytest.mark.scenario(SCENARIO)
@@ -31,7 +34,20 @@ def test_step(check: Callable[[], None]) -> None:
     check()
 
 
+_ROWS_ALONE = wire.PredictRequest(model_spec=model_spec("shapes", signature="uneven"), output_filter=["same"])
+_ROWS_ALONE.inputs["x"].CopyFrom(to_proto(WIDE["x"]))
+
 CASES = (
+    GrpcCase(
+        "chosen-outputs",
+        "Requests for other outputs have a queue of their own: what nobody asks for cannot fail them.",
+        Call(PREDICT, _ROWS_ALONE),
+        Answer(
+            wire.PredictResponse(outputs={"same": to_proto(WIDE["x"] + np.float32(1), content=False)}),
+            whole=False,
+        ),
+        facts=("8.4", "8.10"),
+    ),
     RestCase(
         "scalar",
         "An input without rows cannot be batched.",

@@ -16,7 +16,6 @@ from harness.scenario import (
     NoGap,
     Protocol,
     Publish,
-    Refuses,
     Reload,
     Replace,
     Request,
@@ -29,18 +28,12 @@ from harness.scenario import (
     side_by_side,
 )
 from harness.startup import ONE_MODEL, StartUp, Waits
+from scenarios.versions import gone
 
 START, LOADING, AVAILABLE, UNLOADING, END = State
 
 #: The largest number that a version can have.
 HUGE = 2**63 - 1
-
-
-def gone(model: str, version: int | None, *facts: str) -> Refuses:
-    """The request is refused because nothing is there to answer it."""
-    wanted = f"Latest({model})" if version is None else f"Specific({model}, {version})"
-    text = f"Servable not found for request: {wanted}"
-    return Refuses(Request(model, version=version), Code.NOT_FOUND, text, facts=facts)
 
 
 # --------------------------------------------------------------------------- names
@@ -258,7 +251,7 @@ LINKED = (
     ),
 )
 
-DISCOVERY = Scenario(
+SCENARIO = Scenario(
     id="discovery",
     title="Which entries of a base path are versions",
     models=(*NAMES, *STORIES),

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from scenarios.discovery.scenario import DISCOVERY, LOOKS_ONCE, NEVER_LOOKS, WAITING
+from scenarios.discovery.scenario import LOOKS_ONCE, NEVER_LOOKS, SCENARIO, WAITING
 
 
-@pytest.mark.scenario(DISCOVERY)
+@pytest.mark.scenario(SCENARIO)
 def test_discovery(check: Callable[[], None]) -> None:
     """Plays the names, and then versions that come and go."""
     check()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.cases import Answer, GrpcCase
+from harness.cases import Answer, AnyOf, GrpcCase, RestCase, ok, post
 from harness.client.grpc import model_spec
 from harness.scenario import Array, Level
 from harness.wire import messages as wire
@@ -59,6 +59,17 @@ CASES = (
             ),
         ),
         facts=("6.4.9", "GRP-14"),
+        level=Level.QUIRK,
+    ),
+    RestCase(
+        "over-rest",
+        "Over REST the flag has no business: the values are right, or zero where the server looks for them "
+        "in the typed fields.",
+        post("/v1/models/echo:predict", '{"instances": [1.5, -2.0]}'),
+        AnyOf(
+            ok('{\n    "predictions": [1.5, -2.0\n    ]\n}'), ok('{\n    "predictions": [0.0, 0.0\n    ]\n}')
+        ),
+        facts=("6.4.9", "X-52"),
         level=Level.QUIRK,
     ),
 )

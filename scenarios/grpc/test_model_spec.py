@@ -16,7 +16,7 @@ from harness.client.grpc import (
     model_spec,
     predict_request,
 )
-from harness.scenario import Code, Level
+from harness.scenario import Code, Level, Tensors
 from harness.wire import messages as wire
 from scenarios.grpc.scenario import SCENARIO, answer, call, floats, invalid, predict
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.scenario(SCENARIO)
 X = {"x": floats(1, 2, 5)}
 
 
-def y(contents: int) -> dict[str, object]:
+def y(contents: int) -> Tensors:
     """What ``contents`` of half_plus_two answers."""
     return {"y": floats(*(value / 2 + 2 * contents for value in (1, 2, 5)))}
 
@@ -126,7 +126,7 @@ CASES = (
         "Without a version the highest one answers; the reply names the version and the signature.",
         predict("m", X),
         answer("m", y(3), version=3),
-        facts=("6.3.2", "6.4.12", "GRP-03"),
+        facts=("6.3.2", "6.4.12", "6.10.2", "GRP-03"),
     ),
     *(
         GrpcCase(

@@ -11,7 +11,7 @@ import pytest
 from harness.cases import GrpcCase, Refused
 from harness.models import BUILDERS
 from harness.models.fan_out import OUTPUTS
-from harness.scenario import Code, Level
+from harness.scenario import Code, Level, Tensors
 from harness.wire import messages as wire
 from scenarios.grpc.scenario import SCENARIO, answer, floats, invalid, predict, tensor, with_input
 
@@ -220,7 +220,7 @@ DTYPES_AND_SHAPES = (
 )
 
 
-def fan(*aliases: str) -> dict[str, object]:
+def fan(*aliases: str) -> Tensors:
     """These outputs of fan_out for an input of 1."""
     return {alias: floats(101 + OUTPUTS.index(alias)) for alias in aliases}
 

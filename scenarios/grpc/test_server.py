@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import grpc
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from harness.cases import Call, GrpcCase, Refused
 from harness.client import GrpcClient, Refusal, RestClient
 from harness.client.grpc import PREDICT, predict_request
 from harness.player import Player
-from harness.scenario import Code, Level, Protocol
+from harness.scenario import Array, Code, Level, Protocol
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from scenarios.grpc.scenario import SCENARIO, answer, floats, predict
@@ -119,7 +120,37 @@ def test_large_text(player: Player) -> None:
         raise Mismatch(f"200 with {len(expected)} bytes", f"{reply.status} {reply.body[:200]!r}")
 
 
-def _expect_echo(player: Player, array: np.ndarray, signature: str = "float") -> None:
+@pytest.mark.fact("6.2.2", level=Level.SHOULD, protocol=Protocol.GRPC)
+def test_no_error_details(player: Player) -> None:
+    """An error has a code and a text, and no details in its trailers."""
+    with grpc.insecure_channel(player.client(Protocol.GRPC).address) as channel:
+        ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PREDICT)
+        with pytest.raises(grpc.RpcError) as failure:
+            ask(predict("nobody", {}).encode(), timeout=10)
+    trailers = {entry.key for entry in failure.value.trailing_metadata() or ()}
+    if "grpc-status-details-bin" in trailers:
+        raise Mismatch("no grpc-status-details-bin", ", ".join(sorted(trailers)))
+
+
+@pytest.mark.fact("6.1.3", "X-53", level=Level.UNVERIFIED, protocol=Protocol.GRPC)
+def test_reflection(player: Player) -> None:
+    """Server reflection lists both services, where the server offers it."""
+    list_services = b"\x3a\x00"
+    with grpc.insecure_channel(player.client(Protocol.GRPC).address) as channel:
+        method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+        ask: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(method)
+        try:
+            reply = next(iter(ask(iter([list_services]), timeout=10)))
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                raise Mismatch("the list, or UNIMPLEMENTED", str(error)) from error
+            return
+    for service in (b"tensorflow.serving.PredictionService", b"tensorflow.serving.ModelService"):
+        if service not in reply:
+            raise Mismatch(service.decode(), repr(reply))
+
+
+def _expect_echo(player: Player, array: Array, signature: str = "float") -> None:
     client = player.client(Protocol.GRPC)
     assert isinstance(client, GrpcClient)
     request = predict_request("echo", {"x": array}, signature=signature)

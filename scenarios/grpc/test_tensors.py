@@ -27,11 +27,10 @@ VALUES: dict[str, Array] = {
     "complex128": np.array([1 + 2j, -0.1j], np.complex128),
     "bool": np.array([True, False]),
     "string": np.array([b"", b"text", b"\x00\xff", "grüße".encode()], object),
-} | {
-    name: np.array([np.iinfo(dtype).min, 0, np.iinfo(dtype).max], dtype)
-    for name, dtype in DTYPES.items()
-    if dtype.kind in "iu"
 }
+for name, dtype in DTYPES.items():
+    if dtype.kind in "iu":
+        VALUES[name] = np.array([np.iinfo(dtype).min, 0, np.iinfo(dtype).max], dtype)
 
 #: How a shape is laid out: as it is, as one column, with no rows at all, one value without dimensions.
 SHAPES: dict[str, Callable[[Array], Array]] = {

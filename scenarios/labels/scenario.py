@@ -64,7 +64,7 @@ def not_assigned(reload: str, version: int, *facts: str) -> Returned:
     return Returned(reload, Code.FAILED_PRECONDITION, text, facts=facts)
 
 
-LABELS = Scenario(
+SCENARIO = Scenario(
     id="labels",
     title="Labels that come, move and go",
     models=labelled(),
@@ -193,6 +193,29 @@ LABELS = Scenario(
                 Answers(Request("m"), by=2, facts=("2.6.5",)),
             ),
         ),
+        Step(
+            "before_platforms",
+            "Labels are assigned before platforms are looked at: a list that fails there has changed them.",
+            actions=(
+                Reload(
+                    labelled(),
+                    text='model_config_list { config { name: "m" base_path: "$MODELS/m" '
+                    'model_platform: "tensorflow" model_version_policy { specific { versions: [1, 2] } } '
+                    'version_labels { key: "early" value: 1 } } '
+                    'config { name: "odd" base_path: "$MODELS/m" model_platform: "pytorch" } }',
+                    id="odd_platform",
+                ),
+            ),
+            checks=(
+                Returned(
+                    "odd_platform",
+                    Code.INVALID_ARGUMENT,
+                    "Model odd requests unsupported platform pytorch",
+                    facts=("2.2.2", "2.6.9"),
+                ),
+                Answers(Request("m", label="early"), by=1, facts=("2.6.9",), level=Level.UNVERIFIED),
+            ),
+        ),
     ),
 )
 
@@ -261,7 +284,7 @@ CASES: tuple[Case, ...] = (
                 wire.GetModelStatusRequest(model_spec=wire.ModelSpec(name="m", version_label=label)),
             ),
             Answer(_status(2, 1)),
-            facts=("6.8.1", "LAB-10"),
+            facts=("6.8.1", "3.5.4", "LAB-10"),
             level=Level.QUIRK,
         )
         for label in ("stable", "nowhere")

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from scenarios.labels.scenario import ALLOWED, CASES, LABELS, REFUSED
+from scenarios.labels.scenario import ALLOWED, CASES, REFUSED, SCENARIO
 
 
-@pytest.mark.scenario(LABELS)
+@pytest.mark.scenario(SCENARIO)
 @pytest.mark.cases(CASES)
 def test_case(case: Callable[[], None]) -> None:
     """Sends one request to a model with labels."""
     case()
 
 
-@pytest.mark.scenario(LABELS)
+@pytest.mark.scenario(SCENARIO)
 def test_labels(check: Callable[[], None]) -> None:
     """Plays labels that come, move and go."""
     check()

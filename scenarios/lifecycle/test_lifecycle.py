@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from scenarios.lifecycle.scenario import LIFECYCLE, PARTLY, RETRY, START_UPS, THREADS
+from scenarios.lifecycle.retries import RETRY, THREADS
+from scenarios.lifecycle.scenario import SCENARIO
+from scenarios.lifecycle.starts import PARTLY, START_UPS
 
 
-@pytest.mark.scenario(LIFECYCLE)
+@pytest.mark.scenario(SCENARIO)
 def test_lifecycle(check: Callable[[], None]) -> None:
     """Plays versions that take over, fail and go."""
     check()

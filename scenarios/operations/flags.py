@@ -160,7 +160,7 @@ PORTS_AND_LOG = (
                 r"Exporting HTTP/REST API at:localhost:$REST \.\.\."
             )
         ),
-        facts=("10.4", "6.10.3", "CLI-18"),
+        facts=("10.4", "10.5", "6.10.3", "CLI-18"),
         level=Level.SHOULD,
     ),
     StartUp(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from harness import starting
-from harness.client import GrpcClient
+from harness.client import GrpcClient, Refusal, RestClient
 from harness.models.graph_mode import GPU_SHIFT
 from harness.scenario import Model, Protocol
-from harness.startup import ONE_MODEL, M, StartUp, Waits
+from harness.startup import ONE_MODEL, M, Serves, StartUp, Waits
 from harness.targets import Launched
 from harness.verdict import Mismatch
 from scenarios.operations.flags import GPU_TAGS, PLATFORM_CONFIG, START_UPS
@@ -68,3 +68,24 @@ def test_ports_open_when_the_models_are_up(launch: Launch) -> None:
     starting.play(EMPTY, launched)
     launched.repository.publish("late", 1)
     starting.await_serving(launched, model="late")
+
+
+SERVED = StartUp("served", "A server serves a model.", ONE_MODEL, Serves(), facts=())
+
+
+@pytest.mark.fact("10.7", level="QUIRK")
+def test_failed_requests_are_not_logged(launch: Launch) -> None:
+    """A request that is refused leaves no line in the log, over either protocol."""
+    launched = launch(SERVED)
+    starting.play(SERVED, launched)
+    before = launched.stderr()
+    rest, grpc = launched.addresses
+    assert rest is not None
+    assert grpc is not None
+    for client in (RestClient(rest), GrpcClient(grpc)):
+        with contextlib.closing(client), contextlib.suppress(Refusal):
+            client.predict("nobody", {"x": np.array([2.0], np.float32)})
+    starting.play(SERVED, launched)  # what would be logged is, once later requests have been answered
+    added = launched.stderr().removeprefix(before)
+    if "nobody" in added:
+        raise Mismatch("no line about the request", added)

@@ -141,7 +141,7 @@ def test_unix_socket(launch: Launch, server: StartUp) -> None:
     """A Unix socket serves gRPC, beside the port or, with port 0, instead of it."""
     launched = launch(server)
     starting.play(server, launched)
-    expect_status(launched.fill(f"unix:{SOCKET}"))
+    expect_status(launched.here(f"unix:{SOCKET}"))
 
 
 HEALTHY = StartUp(

@@ -13,10 +13,13 @@ from harness.player import Player
 from harness.scenario import Protocol
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
-from scenarios.reload.scenario import BLANK, BUSY, FILE, RELOAD, WAITING, A, B
+from scenarios.reload.file import FILE
+from scenarios.reload.models import A, B
+from scenarios.reload.scenario import BUSY, SCENARIO
+from scenarios.reload.waiting import BLANK, WAITING
 
 
-@pytest.mark.scenario(RELOAD)
+@pytest.mark.scenario(SCENARIO)
 @pytest.mark.fact("6.9.2", "6.9.4", "REL-12", "REL-13", level="SHOULD", protocol=Protocol.GRPC)
 def test_metric_increases(player: Player) -> None:
     """A reload tells how metrics grew meanwhile, each name once; of a metric that nobody has it says 0."""
@@ -32,7 +35,7 @@ def test_metric_increases(player: Player) -> None:
         raise Mismatch(f"OK, {wanted}", f"{reply.status.error_code}, {told}")
 
 
-@pytest.mark.scenario(RELOAD)
+@pytest.mark.scenario(SCENARIO)
 def test_reload(check: Callable[[], None]) -> None:
     """Plays reloads over gRPC."""
     check()

@@ -25,7 +25,15 @@ METADATA = Model("metadata", "half_plus_two", folder="metadata", offset=29)
 SCENARIO = Scenario(
     id="rest",
     title="The REST API",
-    models=(M, ODD, UMLAUT, METADATA, Model("named", "named"), Model("echo", "echo")),
+    models=(
+        M,
+        ODD,
+        UMLAUT,
+        METADATA,
+        Model("named", "named"),
+        Model("echo", "echo"),
+        Model("defaults", "defaults"),  # s = a + b + c + 1, where b and c have defaults
+    ),
     # Labels are in force from the start; else only a reload could give them.
     flags={"allow_version_labels_for_unavailable_models": True},
     steps=START,

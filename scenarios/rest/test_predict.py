@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cases import JSON_TYPE, Reply, RestCase, error, error_body, get, ok, post
+from harness.cases import JSON_TYPE, AnyOf, Reply, RestCase, error, error_body, get, ok, post
 from harness.scenario import Level
 from scenarios.rest.scenario import BODY, SCENARIO, answer
 
@@ -159,6 +159,38 @@ SIGNATURES = (
     ),
 )
 
+DEFAULTS = "/v1/models/defaults:predict"
+
+INPUTS = (
+    RestCase(
+        "defaults/all-given",
+        "A signature whose inputs have defaults runs when all are given.",
+        post(DEFAULTS, '{"inputs": {"a": [1], "b": 2, "c": 3}}'),
+        ok('{\n    "outputs": [\n        7.0\n    ]\n}'),
+        facts=("4.6.5", "GRP-07"),
+    ),
+    RestCase(
+        "defaults/rows",
+        "Defaults do not help over REST: a row needs every input.",
+        post(DEFAULTS, '{"instances": [{"a": 1}]}'),
+        error(
+            400,
+            "Failed to process element: 0 of 'instances' list. JSON object: {\n    \"a\": 1\n} keys must be "
+            "equal to: a,b,c",
+        ),
+        facts=("4.6.5", "5.3.4", "GRP-07"),
+        level=Level.SHOULD,
+    ),
+    RestCase(
+        "defaults/columns",
+        "Nor do they in columns, where any missing input may be named.",
+        post(DEFAULTS, '{"inputs": {"a": [1]}}'),
+        AnyOf(*(error(400, f"Missing named input: {name} in 'inputs' object.") for name in "bc")),
+        facts=("4.6.5", "5.4.2", "GRP-07"),
+        level=Level.SHOULD,
+    ),
+)
+
 ERRORS = (
     *(
         RestCase(
@@ -301,7 +333,7 @@ HEADERS = (
 )
 
 
-@pytest.mark.cases((*CHECKS, *SIGNATURES, *ERRORS, *HEADERS))
+@pytest.mark.cases((*CHECKS, *SIGNATURES, *INPUTS, *ERRORS, *HEADERS))
 def test_case(case: Callable[[], None]) -> None:
     """One exchange for each case."""
     case()

@@ -20,6 +20,7 @@ twice = pytest.mark.scenario(TWICE)
 
 #: Labels of version 1 of the model ``three``.
 _THREE = r'model_path=".*/three/1",status="OK"'
+_THREE_LOADED = r'model_path=".*/three/1",status="success"'
 
 START_UPS = (
     StartUp(
@@ -107,6 +108,27 @@ def test_metrics(player: Player, name: str) -> None:
 
 
 @scenario
+@pytest.mark.fact("7.2.2", "X-55", level="QUIRK", protocol=Protocol.REST)
+def test_bounds_of_latencies(player: Player) -> None:
+    """Latencies are counted in 33 buckets, each 1.8 times as wide as the one before, and a last one."""
+    page = metrics_page(player)
+    name = ":tensorflow:serving:model_warmup_latency_bucket"
+    found = re.findall(rf'(?m)^{name}{{{_THREE},le="(.*)"}} ', page)
+    expected = [*(f"{10 * 1.8**place:.6g}" for place in range(33)), "+Inf"]
+    if found != expected:
+        raise Mismatch(str(expected), str(found))
+
+
+@scenario
+@pytest.mark.fact("7.2.3", "X-56", level="SHOULD", protocol=Protocol.REST)
+def test_loads_are_counted(player: Player) -> None:
+    """The metrics tell by version folder how often a SavedModel was loaded."""
+    loads = metric(player, ":tensorflow:cc:saved_model:load_attempt_count", _THREE_LOADED)
+    if loads != [1]:
+        raise Mismatch("1 load", str(loads))
+
+
+@scenario
 @pytest.mark.fact("9.9", "7.2.1", "X-62", protocol=Protocol.REST)
 def test_warmup_is_no_request(player: Player) -> None:
     """Warm-up is not counted as a request, but its runs are timed, under the name in the record."""
@@ -133,7 +155,12 @@ def expect_count(player: Player, model: str, count: int) -> None:
 
 def metric(player: Player, name: str, labels: str) -> list[float]:
     """The numbers of a metric's lines whose labels match; at most one is right."""
+    page = metrics_page(player)
+    return [float(value) for value in re.findall(rf"(?m)^{re.escape(name)}{{{labels}}} (\S+)$", page)]
+
+
+def metrics_page(player: Player) -> str:
+    """The page that a collector reads."""
     client = player.client(Protocol.REST)
     assert isinstance(client, RestClient)
-    page = client.exchange("GET", "/monitoring/prometheus/metrics").body.decode()
-    return [float(value) for value in re.findall(rf"(?m)^{re.escape(name)}{{{labels}}} (\S+)$", page)]
+    return client.exchange("GET", "/monitoring/prometheus/metrics").body.decode()

@@ -33,8 +33,10 @@ _START_DEADLINE = 60.0
 def golden_models() -> Path:
     """The models of the recordings, built once for each TensorFlow."""
     script = Path(__file__).with_name("models.py")
-    key = sha256(script.read_bytes() + metadata.version("tensorflow").encode()).hexdigest()[:16]
-    models = cache.root() / f"golden-{key}"
+    digest = sha256(metadata.version("tensorflow").encode())
+    for source in (script, script.with_name("setups.py")):
+        digest.update(source.read_bytes())
+    models = cache.root() / f"golden-{digest.hexdigest()[:16]}"
     if models.exists():
         return models
     cache.root().mkdir(parents=True, exist_ok=True)

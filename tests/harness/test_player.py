@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness import targets
+from harness.actions import Put, Send
+from harness.checks import Answered, Moment, Passes, Pending, Precedes, Returned
+from harness.client.grpc import RELOAD_CONFIG
 from harness.player import Event, Player, contents_needed
 from harness.scenario import (
+    Action,
     All,
     Answers,
     Check,
+    Code,
     Drains,
     Model,
     Protocol,
@@ -29,6 +36,7 @@ from harness.scenario import (
     State,
     Step,
     Withdraw,
+    side_by_side,
 )
 from harness.verdict import Mismatch
 from tests.miniatures import standins
@@ -50,8 +58,9 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         fault: str = "Right",
         models: tuple[Model, ...] = (M,),
         events: list[Event] | None = None,
+        before: tuple[Action, ...] = (),
     ) -> Iterator[Player]:
-        scenario = Scenario("s", "t", models, steps)
+        scenario = Scenario("s", "t", models, steps, before=before)
         standins.write(contents_needed(scenario))
         player = Player(
             scenario,
@@ -104,6 +113,82 @@ def test_a_quiet_step_notices_what_happens_late(play: Play) -> None:
         pytest.raises(Mismatch, match="the answer of contents 2"),
     ):
         player.verify(0, still, Protocol.REST)
+
+
+def test_steps_side_by_side_wait_together(play: Play) -> None:
+    """While one step is watched for staying as it is, the other comes true: the time is spent once."""
+    still = Answers(Request("m", version=1), by=1, facts=FACTS)
+    both = Shows("n", dict.fromkeys((2, 1), State.AVAILABLE), facts=FACTS)
+    stories = (
+        [Step("still", "r", (), (still,), quiet=True)],
+        [Step("add", "r", (Publish("n", 2),), (both,))],
+    )
+    with play(*side_by_side(*stories), models=(M, replace(M, name="n"))) as player:
+        began = time.monotonic()
+        player.verify(0, still, Protocol.REST)
+        player.verify(1, both, Protocol.GRPC)
+        player.verify(0, still, Protocol.GRPC)
+        assert 2.4 < time.monotonic() - began < 5
+        assert player.can_reach(0)
+
+
+def test_what_passes_by_counts_once_seen(play: Play) -> None:
+    """The check holds until the next look at the disk; it is made again long after that."""
+    alone = shows(v1=State.AVAILABLE)
+    with play(Step("passing", "r", (Publish("m", 2),), (alone,), passing=True)) as player:
+        player.reach(0)
+        deadline = time.monotonic() + 10
+        while len(player.client(Protocol.REST).status("m")) == 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        player.verify(0, alone, Protocol.REST)
+        assert player.evidence[-1].method == "GET /v1/models/m"
+
+
+def test_reloads_in_the_background(play: Play) -> None:
+    labelled = (Model("m", "grid", policy=All(), labels={"stable": 9}),)
+    refused = Returned("bad", Code.FAILED_PRECONDITION, re.compile("Request to assign .* 9 .*"), facts=FACTS)
+    accepted, pending = Returned("good", facts=FACTS), Pending("good", facts=FACTS)
+    step = Step("reload", "r", (Reload(labelled, id="bad"), Reload((M,), id="good")), (refused, accepted))
+    with play(step, Step("later", "r", (), (pending,))) as player:
+        player.verify(0, refused, Protocol.GRPC)
+        player.verify(0, accepted, Protocol.GRPC)
+        assert [exchange.method for exchange in player.evidence] == [RELOAD_CONFIG]
+        with pytest.raises(Mismatch, match="it succeeded"):
+            player.verify(1, pending, Protocol.GRPC)
+
+
+def test_a_request_that_runs_on(play: Play) -> None:
+    slow = Model("slow", "slow", policy=All())
+    request = Request("slow", inputs={"ms": np.array([600.0], np.float32)})
+    answered = Answered("long", facts=FACTS)
+    ended = Shows("slow", {1: State.END}, facts=FACTS)
+    step = Step("remove", "r", (Send("long", request, by=1), Withdraw("slow", 1)), (answered, ended))
+    with play(step, models=(slow,)) as player:
+        player.verify(0, answered, Protocol.GRPC)
+        assert player.evidence
+        player.verify(0, ended, Protocol.REST)
+
+
+def test_what_is_done_before_the_start(play: Play) -> None:
+    late = Answers(Request("m"), by=7, contents=5, facts=FACTS)
+    with play(Step("look", "r", (), (late,)), before=(Put("m", "007", 5),)) as player:
+        player.verify(0, late, Protocol.REST)
+
+
+def test_states_that_follow_each_other(play: Play) -> None:
+    comes = Passes("m", 2, (State.START, State.AVAILABLE), (State.START,), facts=FACTS)
+    goes = Passes("m", 1, (State.AVAILABLE, State.END), (), facts=FACTS)
+    first = Precedes("m", Moment(1, State.AVAILABLE), Moment(2, State.AVAILABLE), facts=FACTS)
+    last = Precedes("m", Moment(2, State.AVAILABLE), Moment(1, State.AVAILABLE), facts=FACTS)
+    with play(Step("add", "r", (Publish("m", 2),), (comes, goes, first, last))) as player:
+        for protocol in Protocol:
+            player.verify(0, comes, protocol)
+            player.verify(0, first, protocol)
+            with pytest.raises(Mismatch, match="AVAILABLE"):
+                player.verify(0, goes, protocol)
+            with pytest.raises(Mismatch, match="2 AVAILABLE, 1 AVAILABLE"):
+                player.verify(0, last, protocol)
 
 
 def test_steps_are_played_once_and_in_order(play: Play) -> None:

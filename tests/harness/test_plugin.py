@@ -1,94 +1,13 @@
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from harness.models import BUILDERS
-from tests.miniatures import standins
+from tests.harness.tiny import lines, outcomes, run
 
 pytest_plugins = "pytester"
-
-ROOT = Path(__file__).parents[2]
-
-SCENARIO = """
-    from harness.scenario import *
-
-    SCENARIO = Scenario(
-        "tiny",
-        "A tiny scenario",
-        (Model("m", "grid"),),
-        (
-            Step("start", "It answers.", (), (
-                Answers(Request("m"), by=1, facts=("1.2", "ABC-01")),
-                Refuses(Request("m", version=7), Code.NOT_FOUND,
-                        "Servable not found for request: Specific(m, 7)", facts=("1.3",), level=Level.QUIRK),
-            )),
-            Step("add", "It takes over.", (Publish("m", 2),), (
-                Answers(Request("m"), by=2, facts=("1.4",), protocols=(Protocol.GRPC,)),
-                NoGap(Request("m"), 1, 2, facts=("1.4",)),
-            )),
-            Step("never", "It comes back.", (), (Answers(Request("m"), by=1, facts=("1.5",)),)),
-        ),
-    )
-"""
-
-TESTS = """
-    import pytest
-    from harness.verdict import Mismatch
-    from scenario import SCENARIO
-
-    pytestmark = pytest.mark.scenario(SCENARIO)
-
-    @pytest.mark.fact("9.1", level="SHOULD")
-    def test_by_hand(player, protocol):
-        '''Version 1 is there.'''
-        assert [entry.version for entry in player.client(protocol).status("m")] == [1]
-
-    @pytest.mark.fact("9.2", protocol="rest")
-    def test_rest_only(player):
-        '''Fails always.'''
-        raise Mismatch("this", "that")
-
-    def test_step(check):
-        check()
-"""
-
-
-@pytest.fixture
-def tiny(pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    monkeypatch.setenv("TFSERVING_HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    standins.write((BUILDERS["grid"], contents) for contents in (1, 2))
-    pytester.makepyfile(scenario=SCENARIO, test_tiny=TESTS)
-    return pytester
-
-
-def run(pytester: pytest.Pytester, *arguments: str, target: str | None = None) -> pytest.RunResult:
-    target = target or f"command:{sys.executable} -m tests.miniatures.server Right"
-    return pytester.runpytest_subprocess(
-        "-p",
-        "no:locust",
-        "-p",
-        "harness.plugin",
-        "--strict-markers",
-        f"--target={target}",
-        "--patience=1",
-        "--record=run.jsonl",
-        *arguments,
-        timeout=60,
-    )
-
-
-def lines(pytester: pytest.Pytester) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (pytester.path / "run.jsonl").read_text().splitlines()]
-
-
-def outcomes(pytester: pytest.Pytester) -> dict[str, str]:
-    return {line["id"]: line["outcome"] for line in lines(pytester) if line["kind"] == "check"}
 
 
 def test_a_run_and_its_record(tiny: pytest.Pytester) -> None:
@@ -184,7 +103,9 @@ def test_a_server_that_does_not_start(tiny: pytest.Pytester) -> None:
 def test_a_target_string_that_makes_no_sense(tiny: pytest.Pytester) -> None:
     result = run(tiny, target="nonsense")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: target 'nonsense': give reference, command:CMD, or url:*"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: target 'nonsense': give reference, docker:IMAGE:TAG, command:CMD, url:*"]
+    )
 
 
 def test_other_tests_see_nothing_of_it(tiny: pytest.Pytester) -> None:
@@ -193,3 +114,13 @@ def test_other_tests_see_nothing_of_it(tiny: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*conformance*")
     assert not (tiny.path / "run.jsonl").exists()
+
+
+def test_junit_carries_ids_and_levels(tiny: pytest.Pytester) -> None:
+    run(tiny, "-k", "rest_only or (start and refuses and grpc)", "--junitxml=pytest.xml")
+    cases = ElementTree.parse(tiny.path / "pytest.xml").iter("testcase")
+    found = [{item.get("name"): item.get("value") for item in case.iter("property")} for case in cases]
+    assert found == [
+        {"id": "tiny/test_rest_only", "level": "MUST", "facts": "9.2"},
+        {"id": "tiny/start/refuses-m@7[grpc]", "level": "QUIRK", "facts": "1.3"},
+    ]

@@ -28,6 +28,7 @@ from harness.scenario import (
     Step,
     Traffic,
     Withdraw,
+    side_by_side,
 )
 
 M = Model("m", "half_plus_two", versions=(1, 2), offset=10)
@@ -47,6 +48,20 @@ def test_is_pure_data_and_needs_neither_pytest_nor_locust() -> None:
     assert done.returncode == 0, done.stderr
     with pytest.raises(FrozenInstanceError):
         M.name = "other"  # type: ignore[misc]
+
+
+def test_stories_side_by_side() -> None:
+    one = [Step(f"a{number}", "r") for number in range(3)]
+    two = [Step("b0", "r")]
+    steps = side_by_side(one, two)
+    assert [(step.id, step.beside) for step in steps] == [
+        ("a0", False),
+        ("b0", True),
+        ("a1", False),
+        ("a2", False),
+    ]
+    together = scenario(*steps).together
+    assert [list(together(index)) for index in range(4)] == [[0, 1], [0, 1], [2], [3]]
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,10 @@ def test_help_as_first_unknown_argument() -> None:
 
 
 def test_flag_without_effect_says_why() -> None:
-    sentences = flags.parse(
-        ["--xla_cpu_compilation_enabled", "--num_tflite_pools=9", "--port=1"]
-    ).without_effect()
+    sentences = flags.parse(["--skip_initialize_tpu", "--num_tflite_pools=9", "--port=1"]).without_effect()
     assert [sentence.split()[0] for sentence in sentences] == [
         "--num_tflite_pools",
-        "--xla_cpu_compilation_enabled",
+        "--skip_initialize_tpu",
     ]
     assert all(" has no effect in this server: " in sentence for sentence in sentences)
 

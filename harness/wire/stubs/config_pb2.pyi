@@ -395,16 +395,29 @@ class ModelWarmupOptions(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NUM_REQUEST_ITERATIONS_FIELD_NUMBER: _builtins.int
+    NUM_MODEL_WARMUP_THREADS_FIELD_NUMBER: _builtins.int
+    MODEL_NAME_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    ENABLE_ALL_BATCH_SIZES_WARMUP_FIELD_NUMBER: _builtins.int
+    model_name: _builtins.str
+    model_version: _builtins.int
+    enable_all_batch_sizes_warmup: _builtins.bool
     @_builtins.property
     def num_request_iterations(self) -> _wrappers_pb2.Int32Value: ...
+    @_builtins.property
+    def num_model_warmup_threads(self) -> _wrappers_pb2.Int32Value: ...
     def __init__(
         self,
         *,
         num_request_iterations: _wrappers_pb2.Int32Value | None = ...,
+        num_model_warmup_threads: _wrappers_pb2.Int32Value | None = ...,
+        model_name: _builtins.str = ...,
+        model_version: _builtins.int = ...,
+        enable_all_batch_sizes_warmup: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["num_request_iterations", b"num_request_iterations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["num_model_warmup_threads", b"num_model_warmup_threads", "num_request_iterations", b"num_request_iterations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_request_iterations", b"num_request_iterations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enable_all_batch_sizes_warmup", b"enable_all_batch_sizes_warmup", "model_name", b"model_name", "model_version", b"model_version", "num_model_warmup_threads", b"num_model_warmup_threads", "num_request_iterations", b"num_request_iterations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -414,28 +427,45 @@ Global___ModelWarmupOptions: _TypeAlias = ModelWarmupOptions  # noqa: Y015
 class SessionBundleConfig(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    SESSION_TARGET_FIELD_NUMBER: _builtins.int
     SESSION_CONFIG_FIELD_NUMBER: _builtins.int
     BATCHING_PARAMETERS_FIELD_NUMBER: _builtins.int
+    SESSION_RUN_LOAD_THREADPOOL_INDEX_FIELD_NUMBER: _builtins.int
+    EXPERIMENTAL_TRANSIENT_RAM_BYTES_DURING_LOAD_FIELD_NUMBER: _builtins.int
     SAVED_MODEL_TAGS_FIELD_NUMBER: _builtins.int
     ENABLE_MODEL_WARMUP_FIELD_NUMBER: _builtins.int
     MODEL_WARMUP_OPTIONS_FIELD_NUMBER: _builtins.int
+    ENABLE_SESSION_METADATA_FIELD_NUMBER: _builtins.int
     REMOVE_UNUSED_FIELDS_FROM_BUNDLE_METAGRAPH_FIELD_NUMBER: _builtins.int
     PREFER_TFLITE_MODEL_FIELD_NUMBER: _builtins.int
+    RESOURCE_ESTIMATION_USES_VALIDATION_RESULT_FIELD_NUMBER: _builtins.int
+    NUM_TFLITE_INTERPRETERS_FIELD_NUMBER: _builtins.int
     NUM_TFLITE_INTERPRETERS_PER_POOL_FIELD_NUMBER: _builtins.int
     NUM_TFLITE_POOLS_FIELD_NUMBER: _builtins.int
+    WRAP_SESSION_WITH_NO_THREADING_PARAMS_FIELD_NUMBER: _builtins.int
     ENABLE_PER_MODEL_BATCHING_PARAMS_FIELD_NUMBER: _builtins.int
+    ENABLE_SAVED_MODEL_CONFIG_FIELD_NUMBER: _builtins.int
     MIXED_PRECISION_FIELD_NUMBER: _builtins.int
+    session_target: _builtins.str
+    experimental_transient_ram_bytes_during_load: _builtins.int
     enable_model_warmup: _builtins.bool
+    enable_session_metadata: _builtins.bool
     remove_unused_fields_from_bundle_metagraph: _builtins.bool
     prefer_tflite_model: _builtins.bool
+    resource_estimation_uses_validation_result: _builtins.bool
+    num_tflite_interpreters: _builtins.int
     num_tflite_interpreters_per_pool: _builtins.int
     num_tflite_pools: _builtins.int
+    wrap_session_with_no_threading_params: _builtins.bool
     enable_per_model_batching_params: _builtins.bool
+    enable_saved_model_config: _builtins.bool
     mixed_precision: _builtins.str
     @_builtins.property
     def session_config(self) -> _session_pb2.ConfigProto: ...
     @_builtins.property
     def batching_parameters(self) -> Global___BatchingParameters: ...
+    @_builtins.property
+    def session_run_load_threadpool_index(self) -> _wrappers_pb2.Int32Value: ...
     @_builtins.property
     def saved_model_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -443,21 +473,29 @@ class SessionBundleConfig(_message.Message):
     def __init__(
         self,
         *,
+        session_target: _builtins.str = ...,
         session_config: _session_pb2.ConfigProto | None = ...,
         batching_parameters: Global___BatchingParameters | None = ...,
+        session_run_load_threadpool_index: _wrappers_pb2.Int32Value | None = ...,
+        experimental_transient_ram_bytes_during_load: _builtins.int = ...,
         saved_model_tags: _abc.Iterable[_builtins.str] | None = ...,
         enable_model_warmup: _builtins.bool = ...,
         model_warmup_options: Global___ModelWarmupOptions | None = ...,
+        enable_session_metadata: _builtins.bool = ...,
         remove_unused_fields_from_bundle_metagraph: _builtins.bool = ...,
         prefer_tflite_model: _builtins.bool = ...,
+        resource_estimation_uses_validation_result: _builtins.bool = ...,
+        num_tflite_interpreters: _builtins.int = ...,
         num_tflite_interpreters_per_pool: _builtins.int = ...,
         num_tflite_pools: _builtins.int = ...,
+        wrap_session_with_no_threading_params: _builtins.bool = ...,
         enable_per_model_batching_params: _builtins.bool = ...,
+        enable_saved_model_config: _builtins.bool = ...,
         mixed_precision: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batching_parameters", b"batching_parameters", "model_warmup_options", b"model_warmup_options", "session_config", b"session_config"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batching_parameters", b"batching_parameters", "model_warmup_options", b"model_warmup_options", "session_config", b"session_config", "session_run_load_threadpool_index", b"session_run_load_threadpool_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batching_parameters", b"batching_parameters", "enable_model_warmup", b"enable_model_warmup", "enable_per_model_batching_params", b"enable_per_model_batching_params", "mixed_precision", b"mixed_precision", "model_warmup_options", b"model_warmup_options", "num_tflite_interpreters_per_pool", b"num_tflite_interpreters_per_pool", "num_tflite_pools", b"num_tflite_pools", "prefer_tflite_model", b"prefer_tflite_model", "remove_unused_fields_from_bundle_metagraph", b"remove_unused_fields_from_bundle_metagraph", "saved_model_tags", b"saved_model_tags", "session_config", b"session_config"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batching_parameters", b"batching_parameters", "enable_model_warmup", b"enable_model_warmup", "enable_per_model_batching_params", b"enable_per_model_batching_params", "enable_saved_model_config", b"enable_saved_model_config", "enable_session_metadata", b"enable_session_metadata", "experimental_transient_ram_bytes_during_load", b"experimental_transient_ram_bytes_during_load", "mixed_precision", b"mixed_precision", "model_warmup_options", b"model_warmup_options", "num_tflite_interpreters", b"num_tflite_interpreters", "num_tflite_interpreters_per_pool", b"num_tflite_interpreters_per_pool", "num_tflite_pools", b"num_tflite_pools", "prefer_tflite_model", b"prefer_tflite_model", "remove_unused_fields_from_bundle_metagraph", b"remove_unused_fields_from_bundle_metagraph", "resource_estimation_uses_validation_result", b"resource_estimation_uses_validation_result", "saved_model_tags", b"saved_model_tags", "session_config", b"session_config", "session_run_load_threadpool_index", b"session_run_load_threadpool_index", "session_target", b"session_target", "wrap_session_with_no_threading_params", b"wrap_session_with_no_threading_params"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -45,6 +45,125 @@ Global___ThreadPoolOptionProto: _TypeAlias = ThreadPoolOptionProto  # noqa: Y015
 class GPUOptions(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Experimental(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class VirtualDevices(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            MEMORY_LIMIT_MB_FIELD_NUMBER: _builtins.int
+            PRIORITY_FIELD_NUMBER: _builtins.int
+            DEVICE_ORDINAL_FIELD_NUMBER: _builtins.int
+            @_builtins.property
+            def memory_limit_mb(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+            @_builtins.property
+            def priority(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+            @_builtins.property
+            def device_ordinal(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+            def __init__(
+                self,
+                *,
+                memory_limit_mb: _abc.Iterable[_builtins.float] | None = ...,
+                priority: _abc.Iterable[_builtins.int] | None = ...,
+                device_ordinal: _abc.Iterable[_builtins.int] | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["device_ordinal", b"device_ordinal", "memory_limit_mb", b"memory_limit_mb", "priority", b"priority"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        @_typing.final
+        class StreamMergeOptions(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            MERGE_HOST_TO_DEVICE_STREAM_FIELD_NUMBER: _builtins.int
+            MERGE_DEVICE_TO_HOST_STREAM_FIELD_NUMBER: _builtins.int
+            MERGE_DEVICE_TO_DEVICE_STREAM_FIELD_NUMBER: _builtins.int
+            merge_host_to_device_stream: _builtins.bool
+            merge_device_to_host_stream: _builtins.bool
+            merge_device_to_device_stream: _builtins.bool
+            def __init__(
+                self,
+                *,
+                merge_host_to_device_stream: _builtins.bool = ...,
+                merge_device_to_host_stream: _builtins.bool = ...,
+                merge_device_to_device_stream: _builtins.bool = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["merge_device_to_device_stream", b"merge_device_to_device_stream", "merge_device_to_host_stream", b"merge_device_to_host_stream", "merge_host_to_device_stream", b"merge_host_to_device_stream"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        VIRTUAL_DEVICES_FIELD_NUMBER: _builtins.int
+        NUM_VIRTUAL_DEVICES_PER_GPU_FIELD_NUMBER: _builtins.int
+        USE_UNIFIED_MEMORY_FIELD_NUMBER: _builtins.int
+        NUM_DEV_TO_DEV_COPY_STREAMS_FIELD_NUMBER: _builtins.int
+        COLLECTIVE_RING_ORDER_FIELD_NUMBER: _builtins.int
+        TIMESTAMPED_ALLOCATOR_FIELD_NUMBER: _builtins.int
+        KERNEL_TRACKER_MAX_INTERVAL_FIELD_NUMBER: _builtins.int
+        KERNEL_TRACKER_MAX_BYTES_FIELD_NUMBER: _builtins.int
+        KERNEL_TRACKER_MAX_PENDING_FIELD_NUMBER: _builtins.int
+        INTERNAL_FRAGMENTATION_FRACTION_FIELD_NUMBER: _builtins.int
+        USE_CUDA_MALLOC_ASYNC_FIELD_NUMBER: _builtins.int
+        DISALLOW_RETRY_ON_ALLOCATION_FAILURE_FIELD_NUMBER: _builtins.int
+        GPU_HOST_MEM_LIMIT_IN_MB_FIELD_NUMBER: _builtins.int
+        GPU_HOST_MEM_DISALLOW_GROWTH_FIELD_NUMBER: _builtins.int
+        GPU_SYSTEM_MEMORY_SIZE_IN_MB_FIELD_NUMBER: _builtins.int
+        POPULATE_PJRT_GPU_CLIENT_CREATION_INFO_FIELD_NUMBER: _builtins.int
+        NODE_ID_FIELD_NUMBER: _builtins.int
+        STREAM_MERGE_OPTIONS_FIELD_NUMBER: _builtins.int
+        num_virtual_devices_per_gpu: _builtins.int
+        use_unified_memory: _builtins.bool
+        num_dev_to_dev_copy_streams: _builtins.int
+        collective_ring_order: _builtins.str
+        timestamped_allocator: _builtins.bool
+        kernel_tracker_max_interval: _builtins.int
+        kernel_tracker_max_bytes: _builtins.int
+        kernel_tracker_max_pending: _builtins.int
+        internal_fragmentation_fraction: _builtins.float
+        use_cuda_malloc_async: _builtins.bool
+        disallow_retry_on_allocation_failure: _builtins.bool
+        gpu_host_mem_limit_in_mb: _builtins.float
+        gpu_host_mem_disallow_growth: _builtins.bool
+        gpu_system_memory_size_in_mb: _builtins.int
+        populate_pjrt_gpu_client_creation_info: _builtins.bool
+        node_id: _builtins.int
+        @_builtins.property
+        def virtual_devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___GPUOptions.Experimental.VirtualDevices]: ...
+        @_builtins.property
+        def stream_merge_options(self) -> Global___GPUOptions.Experimental.StreamMergeOptions: ...
+        def __init__(
+            self,
+            *,
+            virtual_devices: _abc.Iterable[Global___GPUOptions.Experimental.VirtualDevices] | None = ...,
+            num_virtual_devices_per_gpu: _builtins.int = ...,
+            use_unified_memory: _builtins.bool = ...,
+            num_dev_to_dev_copy_streams: _builtins.int = ...,
+            collective_ring_order: _builtins.str = ...,
+            timestamped_allocator: _builtins.bool = ...,
+            kernel_tracker_max_interval: _builtins.int = ...,
+            kernel_tracker_max_bytes: _builtins.int = ...,
+            kernel_tracker_max_pending: _builtins.int = ...,
+            internal_fragmentation_fraction: _builtins.float = ...,
+            use_cuda_malloc_async: _builtins.bool = ...,
+            disallow_retry_on_allocation_failure: _builtins.bool = ...,
+            gpu_host_mem_limit_in_mb: _builtins.float = ...,
+            gpu_host_mem_disallow_growth: _builtins.bool = ...,
+            gpu_system_memory_size_in_mb: _builtins.int = ...,
+            populate_pjrt_gpu_client_creation_info: _builtins.bool = ...,
+            node_id: _builtins.int = ...,
+            stream_merge_options: Global___GPUOptions.Experimental.StreamMergeOptions | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["stream_merge_options", b"stream_merge_options"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["collective_ring_order", b"collective_ring_order", "disallow_retry_on_allocation_failure", b"disallow_retry_on_allocation_failure", "gpu_host_mem_disallow_growth", b"gpu_host_mem_disallow_growth", "gpu_host_mem_limit_in_mb", b"gpu_host_mem_limit_in_mb", "gpu_system_memory_size_in_mb", b"gpu_system_memory_size_in_mb", "internal_fragmentation_fraction", b"internal_fragmentation_fraction", "kernel_tracker_max_bytes", b"kernel_tracker_max_bytes", "kernel_tracker_max_interval", b"kernel_tracker_max_interval", "kernel_tracker_max_pending", b"kernel_tracker_max_pending", "node_id", b"node_id", "num_dev_to_dev_copy_streams", b"num_dev_to_dev_copy_streams", "num_virtual_devices_per_gpu", b"num_virtual_devices_per_gpu", "populate_pjrt_gpu_client_creation_info", b"populate_pjrt_gpu_client_creation_info", "stream_merge_options", b"stream_merge_options", "timestamped_allocator", b"timestamped_allocator", "use_cuda_malloc_async", b"use_cuda_malloc_async", "use_unified_memory", b"use_unified_memory", "virtual_devices", b"virtual_devices"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PER_PROCESS_GPU_MEMORY_FRACTION_FIELD_NUMBER: _builtins.int
     ALLOCATOR_TYPE_FIELD_NUMBER: _builtins.int
     DEFERRED_DELETION_BYTES_FIELD_NUMBER: _builtins.int
@@ -53,6 +172,7 @@ class GPUOptions(_message.Message):
     POLLING_ACTIVE_DELAY_USECS_FIELD_NUMBER: _builtins.int
     POLLING_INACTIVE_DELAY_MSECS_FIELD_NUMBER: _builtins.int
     FORCE_GPU_COMPATIBLE_FIELD_NUMBER: _builtins.int
+    EXPERIMENTAL_FIELD_NUMBER: _builtins.int
     per_process_gpu_memory_fraction: _builtins.float
     allocator_type: _builtins.str
     deferred_deletion_bytes: _builtins.int
@@ -61,6 +181,8 @@ class GPUOptions(_message.Message):
     polling_active_delay_usecs: _builtins.int
     polling_inactive_delay_msecs: _builtins.int
     force_gpu_compatible: _builtins.bool
+    @_builtins.property
+    def experimental(self) -> Global___GPUOptions.Experimental: ...
     def __init__(
         self,
         *,
@@ -72,10 +194,11 @@ class GPUOptions(_message.Message):
         polling_active_delay_usecs: _builtins.int = ...,
         polling_inactive_delay_msecs: _builtins.int = ...,
         force_gpu_compatible: _builtins.bool = ...,
+        experimental: Global___GPUOptions.Experimental | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experimental", b"experimental"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocator_type", b"allocator_type", "allow_growth", b"allow_growth", "deferred_deletion_bytes", b"deferred_deletion_bytes", "force_gpu_compatible", b"force_gpu_compatible", "per_process_gpu_memory_fraction", b"per_process_gpu_memory_fraction", "polling_active_delay_usecs", b"polling_active_delay_usecs", "polling_inactive_delay_msecs", b"polling_inactive_delay_msecs", "visible_device_list", b"visible_device_list"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocator_type", b"allocator_type", "allow_growth", b"allow_growth", "deferred_deletion_bytes", b"deferred_deletion_bytes", "experimental", b"experimental", "force_gpu_compatible", b"force_gpu_compatible", "per_process_gpu_memory_fraction", b"per_process_gpu_memory_fraction", "polling_active_delay_usecs", b"polling_active_delay_usecs", "polling_inactive_delay_msecs", b"polling_inactive_delay_msecs", "visible_device_list", b"visible_device_list"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -214,8 +337,125 @@ class CustomGraphOptimizer(_message.Message):
 Global___CustomGraphOptimizer: _TypeAlias = CustomGraphOptimizer  # noqa: Y015
 
 @_typing.final
+class AutoParallelOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLE_FIELD_NUMBER: _builtins.int
+    NUM_REPLICAS_FIELD_NUMBER: _builtins.int
+    enable: _builtins.bool
+    num_replicas: _builtins.int
+    def __init__(
+        self,
+        *,
+        enable: _builtins.bool = ...,
+        num_replicas: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enable", b"enable", "num_replicas", b"num_replicas"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AutoParallelOptions: _TypeAlias = AutoParallelOptions  # noqa: Y015
+
+@_typing.final
+class ScopedAllocatorOptions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLE_OP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def enable_op(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        enable_op: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enable_op", b"enable_op"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScopedAllocatorOptions: _TypeAlias = ScopedAllocatorOptions  # noqa: Y015
+
+@_typing.final
+class VerifierConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Toggle:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ToggleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[VerifierConfig._Toggle.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DEFAULT: VerifierConfig._Toggle.ValueType  # 0
+        ON: VerifierConfig._Toggle.ValueType  # 1
+        OFF: VerifierConfig._Toggle.ValueType  # 2
+
+    class Toggle(_Toggle, metaclass=_ToggleEnumTypeWrapper): ...
+    DEFAULT: VerifierConfig.Toggle.ValueType  # 0
+    ON: VerifierConfig.Toggle.ValueType  # 1
+    OFF: VerifierConfig.Toggle.ValueType  # 2
+
+    VERIFICATION_TIMEOUT_IN_MS_FIELD_NUMBER: _builtins.int
+    STRUCTURE_VERIFIER_FIELD_NUMBER: _builtins.int
+    verification_timeout_in_ms: _builtins.int
+    structure_verifier: Global___VerifierConfig.Toggle.ValueType
+    def __init__(
+        self,
+        *,
+        verification_timeout_in_ms: _builtins.int = ...,
+        structure_verifier: Global___VerifierConfig.Toggle.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["structure_verifier", b"structure_verifier", "verification_timeout_in_ms", b"verification_timeout_in_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifierConfig: _TypeAlias = VerifierConfig  # noqa: Y015
+
+@_typing.final
 class RewriterConfig(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _CpuLayout:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CpuLayoutEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RewriterConfig._CpuLayout.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        NO_CONVERSION_ON_CPU: RewriterConfig._CpuLayout.ValueType  # 0
+        NCHW_TO_NHWC: RewriterConfig._CpuLayout.ValueType  # 1
+        NHWC_TO_NCHW: RewriterConfig._CpuLayout.ValueType  # 2
+
+    class CpuLayout(_CpuLayout, metaclass=_CpuLayoutEnumTypeWrapper): ...
+    NO_CONVERSION_ON_CPU: RewriterConfig.CpuLayout.ValueType  # 0
+    NCHW_TO_NHWC: RewriterConfig.CpuLayout.ValueType  # 1
+    NHWC_TO_NCHW: RewriterConfig.CpuLayout.ValueType  # 2
+
+    class _MemOptType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MemOptTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RewriterConfig._MemOptType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DEFAULT_MEM_OPT: RewriterConfig._MemOptType.ValueType  # 0
+        NO_MEM_OPT: RewriterConfig._MemOptType.ValueType  # 1
+        MANUAL: RewriterConfig._MemOptType.ValueType  # 2
+        SWAPPING_HEURISTICS: RewriterConfig._MemOptType.ValueType  # 4
+        RECOMPUTATION_HEURISTICS: RewriterConfig._MemOptType.ValueType  # 5
+        SCHEDULING_HEURISTICS: RewriterConfig._MemOptType.ValueType  # 6
+        HEURISTICS: RewriterConfig._MemOptType.ValueType  # 3
+
+    class MemOptType(_MemOptType, metaclass=_MemOptTypeEnumTypeWrapper): ...
+    DEFAULT_MEM_OPT: RewriterConfig.MemOptType.ValueType  # 0
+    NO_MEM_OPT: RewriterConfig.MemOptType.ValueType  # 1
+    MANUAL: RewriterConfig.MemOptType.ValueType  # 2
+    SWAPPING_HEURISTICS: RewriterConfig.MemOptType.ValueType  # 4
+    RECOMPUTATION_HEURISTICS: RewriterConfig.MemOptType.ValueType  # 5
+    SCHEDULING_HEURISTICS: RewriterConfig.MemOptType.ValueType  # 6
+    HEURISTICS: RewriterConfig.MemOptType.ValueType  # 3
 
     class _Toggle:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -278,6 +518,18 @@ class RewriterConfig(_message.Message):
     AUTO_MIXED_PRECISION_ONEDNN_BFLOAT16_FIELD_NUMBER: _builtins.int
     OPTIMIZERS_FIELD_NUMBER: _builtins.int
     CUSTOM_OPTIMIZERS_FIELD_NUMBER: _builtins.int
+    CPU_LAYOUT_CONVERSION_FIELD_NUMBER: _builtins.int
+    MEMORY_OPTIMIZATION_FIELD_NUMBER: _builtins.int
+    AUTO_PARALLEL_FIELD_NUMBER: _builtins.int
+    MEMORY_OPTIMIZER_TARGET_NODE_NAME_SCOPE_FIELD_NUMBER: _builtins.int
+    SCOPED_ALLOCATOR_OPTS_FIELD_NUMBER: _builtins.int
+    EXPERIMENTAL_DISABLE_COMPRESSED_TENSOR_OPTIMIZATION_FIELD_NUMBER: _builtins.int
+    EXPERIMENTAL_DISABLE_FOLDING_QUANTIZATION_EMULATION_FIELD_NUMBER: _builtins.int
+    USE_PLUGIN_OPTIMIZERS_FIELD_NUMBER: _builtins.int
+    EXPERIMENTAL_CONDITIONAL_CODE_MOTION_FIELD_NUMBER: _builtins.int
+    DISABLE_TFG_OPTIMIZER_FIELD_NUMBER: _builtins.int
+    INTER_OPTIMIZER_VERIFIER_CONFIG_FIELD_NUMBER: _builtins.int
+    POST_OPTIMIZATION_VERIFIER_CONFIG_FIELD_NUMBER: _builtins.int
     layout_optimizer: Global___RewriterConfig.Toggle.ValueType
     disable_model_pruning: _builtins.bool
     constant_folding: Global___RewriterConfig.Toggle.ValueType
@@ -301,10 +553,26 @@ class RewriterConfig(_message.Message):
     auto_mixed_precision_mkl: Global___RewriterConfig.Toggle.ValueType
     auto_mixed_precision_cpu: Global___RewriterConfig.Toggle.ValueType
     auto_mixed_precision_onednn_bfloat16: Global___RewriterConfig.Toggle.ValueType
+    cpu_layout_conversion: Global___RewriterConfig.CpuLayout.ValueType
+    memory_optimization: Global___RewriterConfig.MemOptType.ValueType
+    memory_optimizer_target_node_name_scope: _builtins.str
+    experimental_disable_compressed_tensor_optimization: _builtins.bool
+    experimental_disable_folding_quantization_emulation: _builtins.bool
+    use_plugin_optimizers: Global___RewriterConfig.Toggle.ValueType
+    experimental_conditional_code_motion: Global___RewriterConfig.Toggle.ValueType
+    disable_tfg_optimizer: _builtins.bool
     @_builtins.property
     def optimizers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def custom_optimizers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomGraphOptimizer]: ...
+    @_builtins.property
+    def auto_parallel(self) -> Global___AutoParallelOptions: ...
+    @_builtins.property
+    def scoped_allocator_opts(self) -> Global___ScopedAllocatorOptions: ...
+    @_builtins.property
+    def inter_optimizer_verifier_config(self) -> Global___VerifierConfig: ...
+    @_builtins.property
+    def post_optimization_verifier_config(self) -> Global___VerifierConfig: ...
     def __init__(
         self,
         *,
@@ -333,10 +601,22 @@ class RewriterConfig(_message.Message):
         auto_mixed_precision_onednn_bfloat16: Global___RewriterConfig.Toggle.ValueType = ...,
         optimizers: _abc.Iterable[_builtins.str] | None = ...,
         custom_optimizers: _abc.Iterable[Global___CustomGraphOptimizer] | None = ...,
+        cpu_layout_conversion: Global___RewriterConfig.CpuLayout.ValueType = ...,
+        memory_optimization: Global___RewriterConfig.MemOptType.ValueType = ...,
+        auto_parallel: Global___AutoParallelOptions | None = ...,
+        memory_optimizer_target_node_name_scope: _builtins.str = ...,
+        scoped_allocator_opts: Global___ScopedAllocatorOptions | None = ...,
+        experimental_disable_compressed_tensor_optimization: _builtins.bool = ...,
+        experimental_disable_folding_quantization_emulation: _builtins.bool = ...,
+        use_plugin_optimizers: Global___RewriterConfig.Toggle.ValueType = ...,
+        experimental_conditional_code_motion: Global___RewriterConfig.Toggle.ValueType = ...,
+        disable_tfg_optimizer: _builtins.bool = ...,
+        inter_optimizer_verifier_config: Global___VerifierConfig | None = ...,
+        post_optimization_verifier_config: Global___VerifierConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auto_parallel", b"auto_parallel", "inter_optimizer_verifier_config", b"inter_optimizer_verifier_config", "post_optimization_verifier_config", b"post_optimization_verifier_config", "scoped_allocator_opts", b"scoped_allocator_opts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arithmetic_optimization", b"arithmetic_optimization", "auto_mixed_precision", b"auto_mixed_precision", "auto_mixed_precision_cpu", b"auto_mixed_precision_cpu", "auto_mixed_precision_mkl", b"auto_mixed_precision_mkl", "auto_mixed_precision_onednn_bfloat16", b"auto_mixed_precision_onednn_bfloat16", "common_subgraph_elimination", b"common_subgraph_elimination", "constant_folding", b"constant_folding", "custom_optimizers", b"custom_optimizers", "debug_stripper", b"debug_stripper", "dependency_optimization", b"dependency_optimization", "disable_meta_optimizer", b"disable_meta_optimizer", "disable_model_pruning", b"disable_model_pruning", "fail_on_optimizer_errors", b"fail_on_optimizer_errors", "function_optimization", b"function_optimization", "implementation_selector", b"implementation_selector", "layout_optimizer", b"layout_optimizer", "loop_optimization", b"loop_optimization", "meta_optimizer_iterations", b"meta_optimizer_iterations", "meta_optimizer_timeout_ms", b"meta_optimizer_timeout_ms", "min_graph_nodes", b"min_graph_nodes", "optimizers", b"optimizers", "pin_to_host_optimization", b"pin_to_host_optimization", "remapping", b"remapping", "scoped_allocator_optimization", b"scoped_allocator_optimization", "shape_optimization", b"shape_optimization"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arithmetic_optimization", b"arithmetic_optimization", "auto_mixed_precision", b"auto_mixed_precision", "auto_mixed_precision_cpu", b"auto_mixed_precision_cpu", "auto_mixed_precision_mkl", b"auto_mixed_precision_mkl", "auto_mixed_precision_onednn_bfloat16", b"auto_mixed_precision_onednn_bfloat16", "auto_parallel", b"auto_parallel", "common_subgraph_elimination", b"common_subgraph_elimination", "constant_folding", b"constant_folding", "cpu_layout_conversion", b"cpu_layout_conversion", "custom_optimizers", b"custom_optimizers", "debug_stripper", b"debug_stripper", "dependency_optimization", b"dependency_optimization", "disable_meta_optimizer", b"disable_meta_optimizer", "disable_model_pruning", b"disable_model_pruning", "disable_tfg_optimizer", b"disable_tfg_optimizer", "experimental_conditional_code_motion", b"experimental_conditional_code_motion", "experimental_disable_compressed_tensor_optimization", b"experimental_disable_compressed_tensor_optimization", "experimental_disable_folding_quantization_emulation", b"experimental_disable_folding_quantization_emulation", "fail_on_optimizer_errors", b"fail_on_optimizer_errors", "function_optimization", b"function_optimization", "implementation_selector", b"implementation_selector", "inter_optimizer_verifier_config", b"inter_optimizer_verifier_config", "layout_optimizer", b"layout_optimizer", "loop_optimization", b"loop_optimization", "memory_optimization", b"memory_optimization", "memory_optimizer_target_node_name_scope", b"memory_optimizer_target_node_name_scope", "meta_optimizer_iterations", b"meta_optimizer_iterations", "meta_optimizer_timeout_ms", b"meta_optimizer_timeout_ms", "min_graph_nodes", b"min_graph_nodes", "optimizers", b"optimizers", "pin_to_host_optimization", b"pin_to_host_optimization", "post_optimization_verifier_config", b"post_optimization_verifier_config", "remapping", b"remapping", "scoped_allocator_optimization", b"scoped_allocator_optimization", "scoped_allocator_opts", b"scoped_allocator_opts", "shape_optimization", b"shape_optimization", "use_plugin_optimizers", b"use_plugin_optimizers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -411,6 +691,125 @@ class ConfigProto(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Experimental(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _MlirBridgeRollout:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _MlirBridgeRolloutEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ConfigProto.Experimental._MlirBridgeRollout.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            MLIR_BRIDGE_ROLLOUT_UNSPECIFIED: ConfigProto.Experimental._MlirBridgeRollout.ValueType  # 0
+            MLIR_BRIDGE_ROLLOUT_ENABLED: ConfigProto.Experimental._MlirBridgeRollout.ValueType  # 1
+            MLIR_BRIDGE_ROLLOUT_DISABLED: ConfigProto.Experimental._MlirBridgeRollout.ValueType  # 2
+
+        class MlirBridgeRollout(_MlirBridgeRollout, metaclass=_MlirBridgeRolloutEnumTypeWrapper): ...
+        MLIR_BRIDGE_ROLLOUT_UNSPECIFIED: ConfigProto.Experimental.MlirBridgeRollout.ValueType  # 0
+        MLIR_BRIDGE_ROLLOUT_ENABLED: ConfigProto.Experimental.MlirBridgeRollout.ValueType  # 1
+        MLIR_BRIDGE_ROLLOUT_DISABLED: ConfigProto.Experimental.MlirBridgeRollout.ValueType  # 2
+
+        COLLECTIVE_GROUP_LEADER_FIELD_NUMBER: _builtins.int
+        EXECUTOR_TYPE_FIELD_NUMBER: _builtins.int
+        RECV_BUF_MAX_CHUNK_FIELD_NUMBER: _builtins.int
+        USE_NUMA_AFFINITY_FIELD_NUMBER: _builtins.int
+        COLLECTIVE_DETERMINISTIC_SEQUENTIAL_EXECUTION_FIELD_NUMBER: _builtins.int
+        COLLECTIVE_NCCL_FIELD_NUMBER: _builtins.int
+        SHARE_SESSION_STATE_IN_CLUSTERSPEC_PROPAGATION_FIELD_NUMBER: _builtins.int
+        DISABLE_THREAD_SPINNING_FIELD_NUMBER: _builtins.int
+        SHARE_CLUSTER_DEVICES_IN_SESSION_FIELD_NUMBER: _builtins.int
+        OPTIMIZE_FOR_STATIC_GRAPH_FIELD_NUMBER: _builtins.int
+        ENABLE_MLIR_BRIDGE_FIELD_NUMBER: _builtins.int
+        MLIR_BRIDGE_ROLLOUT_FIELD_NUMBER: _builtins.int
+        ENABLE_MLIR_GRAPH_OPTIMIZATION_FIELD_NUMBER: _builtins.int
+        DISABLE_OUTPUT_PARTITION_GRAPHS_FIELD_NUMBER: _builtins.int
+        XLA_FUSION_AUTOTUNER_THRESH_FIELD_NUMBER: _builtins.int
+        USE_TFRT_FIELD_NUMBER: _builtins.int
+        ENABLE_MULTI_HOST_FIELD_NUMBER: _builtins.int
+        TFRT_USE_IFRT_FIELD_NUMBER: _builtins.int
+        BACKEND_SERVER_PORT_FIELD_NUMBER: _builtins.int
+        TARGET_TPU_FIELD_NUMBER: _builtins.int
+        TARGET_GPU_FIELD_NUMBER: _builtins.int
+        STREAM_MERGE_THRESHOLD_FIELD_NUMBER: _builtins.int
+        DISABLE_FUNCTIONAL_OPS_LOWERING_FIELD_NUMBER: _builtins.int
+        XLA_PREFER_SINGLE_GRAPH_CLUSTER_FIELD_NUMBER: _builtins.int
+        DISABLE_OPTIMIZE_FOR_STATIC_GRAPH_FIELD_NUMBER: _builtins.int
+        DISABLE_EAGER_EXECUTOR_STREAMING_ENQUEUE_FIELD_NUMBER: _builtins.int
+        FINALIZE_FUNCTION_LIBRARY_RUNTIME_FIELD_NUMBER: _builtins.int
+        FINALIZE_RESOURCE_MANAGER_FIELD_NUMBER: _builtins.int
+        TF2XLA_DUMP_DIR_FIELD_NUMBER: _builtins.int
+        ONLINE_COST_ANALYSIS_FIELD_NUMBER: _builtins.int
+        collective_group_leader: _builtins.str
+        executor_type: _builtins.str
+        recv_buf_max_chunk: _builtins.int
+        use_numa_affinity: _builtins.bool
+        collective_deterministic_sequential_execution: _builtins.bool
+        collective_nccl: _builtins.bool
+        share_session_state_in_clusterspec_propagation: _builtins.bool
+        disable_thread_spinning: _builtins.bool
+        share_cluster_devices_in_session: _builtins.bool
+        optimize_for_static_graph: _builtins.bool
+        enable_mlir_bridge: _builtins.bool
+        mlir_bridge_rollout: Global___ConfigProto.Experimental.MlirBridgeRollout.ValueType
+        enable_mlir_graph_optimization: _builtins.bool
+        disable_output_partition_graphs: _builtins.bool
+        xla_fusion_autotuner_thresh: _builtins.int
+        use_tfrt: _builtins.bool
+        enable_multi_host: _builtins.bool
+        tfrt_use_ifrt: _builtins.bool
+        backend_server_port: _builtins.int
+        target_tpu: _builtins.bool
+        target_gpu: _builtins.bool
+        stream_merge_threshold: _builtins.int
+        disable_functional_ops_lowering: _builtins.bool
+        xla_prefer_single_graph_cluster: _builtins.bool
+        disable_optimize_for_static_graph: _builtins.bool
+        disable_eager_executor_streaming_enqueue: _builtins.bool
+        finalize_function_library_runtime: _builtins.bool
+        finalize_resource_manager: _builtins.bool
+        tf2xla_dump_dir: _builtins.str
+        online_cost_analysis: _builtins.bool
+        def __init__(
+            self,
+            *,
+            collective_group_leader: _builtins.str = ...,
+            executor_type: _builtins.str = ...,
+            recv_buf_max_chunk: _builtins.int = ...,
+            use_numa_affinity: _builtins.bool = ...,
+            collective_deterministic_sequential_execution: _builtins.bool = ...,
+            collective_nccl: _builtins.bool = ...,
+            share_session_state_in_clusterspec_propagation: _builtins.bool = ...,
+            disable_thread_spinning: _builtins.bool = ...,
+            share_cluster_devices_in_session: _builtins.bool = ...,
+            optimize_for_static_graph: _builtins.bool = ...,
+            enable_mlir_bridge: _builtins.bool = ...,
+            mlir_bridge_rollout: Global___ConfigProto.Experimental.MlirBridgeRollout.ValueType = ...,
+            enable_mlir_graph_optimization: _builtins.bool = ...,
+            disable_output_partition_graphs: _builtins.bool = ...,
+            xla_fusion_autotuner_thresh: _builtins.int = ...,
+            use_tfrt: _builtins.bool = ...,
+            enable_multi_host: _builtins.bool = ...,
+            tfrt_use_ifrt: _builtins.bool = ...,
+            backend_server_port: _builtins.int = ...,
+            target_tpu: _builtins.bool = ...,
+            target_gpu: _builtins.bool = ...,
+            stream_merge_threshold: _builtins.int = ...,
+            disable_functional_ops_lowering: _builtins.bool = ...,
+            xla_prefer_single_graph_cluster: _builtins.bool = ...,
+            disable_optimize_for_static_graph: _builtins.bool = ...,
+            disable_eager_executor_streaming_enqueue: _builtins.bool = ...,
+            finalize_function_library_runtime: _builtins.bool = ...,
+            finalize_resource_manager: _builtins.bool = ...,
+            tf2xla_dump_dir: _builtins.str = ...,
+            online_cost_analysis: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_server_port", b"backend_server_port", "collective_deterministic_sequential_execution", b"collective_deterministic_sequential_execution", "collective_group_leader", b"collective_group_leader", "collective_nccl", b"collective_nccl", "disable_eager_executor_streaming_enqueue", b"disable_eager_executor_streaming_enqueue", "disable_functional_ops_lowering", b"disable_functional_ops_lowering", "disable_optimize_for_static_graph", b"disable_optimize_for_static_graph", "disable_output_partition_graphs", b"disable_output_partition_graphs", "disable_thread_spinning", b"disable_thread_spinning", "enable_mlir_bridge", b"enable_mlir_bridge", "enable_mlir_graph_optimization", b"enable_mlir_graph_optimization", "enable_multi_host", b"enable_multi_host", "executor_type", b"executor_type", "finalize_function_library_runtime", b"finalize_function_library_runtime", "finalize_resource_manager", b"finalize_resource_manager", "mlir_bridge_rollout", b"mlir_bridge_rollout", "online_cost_analysis", b"online_cost_analysis", "optimize_for_static_graph", b"optimize_for_static_graph", "recv_buf_max_chunk", b"recv_buf_max_chunk", "share_cluster_devices_in_session", b"share_cluster_devices_in_session", "share_session_state_in_clusterspec_propagation", b"share_session_state_in_clusterspec_propagation", "stream_merge_threshold", b"stream_merge_threshold", "target_gpu", b"target_gpu", "target_tpu", b"target_tpu", "tf2xla_dump_dir", b"tf2xla_dump_dir", "tfrt_use_ifrt", b"tfrt_use_ifrt", "use_numa_affinity", b"use_numa_affinity", "use_tfrt", b"use_tfrt", "xla_fusion_autotuner_thresh", b"xla_fusion_autotuner_thresh", "xla_prefer_single_graph_cluster", b"xla_prefer_single_graph_cluster"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     DEVICE_COUNT_FIELD_NUMBER: _builtins.int
     INTRA_OP_PARALLELISM_THREADS_FIELD_NUMBER: _builtins.int
     PLACEMENT_PERIOD_FIELD_NUMBER: _builtins.int
@@ -424,7 +823,9 @@ class ConfigProto(_message.Message):
     OPERATION_TIMEOUT_IN_MS_FIELD_NUMBER: _builtins.int
     SESSION_INTER_OP_THREAD_POOL_FIELD_NUMBER: _builtins.int
     ISOLATE_SESSION_STATE_FIELD_NUMBER: _builtins.int
+    EXPERIMENTAL_FIELD_NUMBER: _builtins.int
     SHARE_CLUSTER_DEVICES_IN_SESSION_FIELD_NUMBER: _builtins.int
+    PLUGGABLE_DEVICE_OPTIONS_FIELD_NUMBER: _builtins.int
     intra_op_parallelism_threads: _builtins.int
     placement_period: _builtins.int
     inter_op_parallelism_threads: _builtins.int
@@ -444,6 +845,10 @@ class ConfigProto(_message.Message):
     def graph_options(self) -> Global___GraphOptions: ...
     @_builtins.property
     def session_inter_op_thread_pool(self) -> _containers.RepeatedCompositeFieldContainer[Global___ThreadPoolOptionProto]: ...
+    @_builtins.property
+    def experimental(self) -> Global___ConfigProto.Experimental: ...
+    @_builtins.property
+    def pluggable_device_options(self) -> Global___GPUOptions: ...
     def __init__(
         self,
         *,
@@ -460,11 +865,13 @@ class ConfigProto(_message.Message):
         operation_timeout_in_ms: _builtins.int = ...,
         session_inter_op_thread_pool: _abc.Iterable[Global___ThreadPoolOptionProto] | None = ...,
         isolate_session_state: _builtins.bool = ...,
+        experimental: Global___ConfigProto.Experimental | None = ...,
         share_cluster_devices_in_session: _builtins.bool = ...,
+        pluggable_device_options: Global___GPUOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["gpu_options", b"gpu_options", "graph_options", b"graph_options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experimental", b"experimental", "gpu_options", b"gpu_options", "graph_options", b"graph_options", "pluggable_device_options", b"pluggable_device_options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_soft_placement", b"allow_soft_placement", "device_count", b"device_count", "device_filters", b"device_filters", "gpu_options", b"gpu_options", "graph_options", b"graph_options", "inter_op_parallelism_threads", b"inter_op_parallelism_threads", "intra_op_parallelism_threads", b"intra_op_parallelism_threads", "isolate_session_state", b"isolate_session_state", "log_device_placement", b"log_device_placement", "operation_timeout_in_ms", b"operation_timeout_in_ms", "placement_period", b"placement_period", "session_inter_op_thread_pool", b"session_inter_op_thread_pool", "share_cluster_devices_in_session", b"share_cluster_devices_in_session", "use_per_session_threads", b"use_per_session_threads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_soft_placement", b"allow_soft_placement", "device_count", b"device_count", "device_filters", b"device_filters", "experimental", b"experimental", "gpu_options", b"gpu_options", "graph_options", b"graph_options", "inter_op_parallelism_threads", b"inter_op_parallelism_threads", "intra_op_parallelism_threads", b"intra_op_parallelism_threads", "isolate_session_state", b"isolate_session_state", "log_device_placement", b"log_device_placement", "operation_timeout_in_ms", b"operation_timeout_in_ms", "placement_period", b"placement_period", "pluggable_device_options", b"pluggable_device_options", "session_inter_op_thread_pool", b"session_inter_op_thread_pool", "share_cluster_devices_in_session", b"share_cluster_devices_in_session", "use_per_session_threads", b"use_per_session_threads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

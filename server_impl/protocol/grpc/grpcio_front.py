@@ -22,12 +22,12 @@ class GrpcioFront:
     """
 
     def __init__(self, methods: Methods, executor: ThreadPoolExecutor, options: FrontOptions) -> None:
-        arguments = [
-            ("grpc.max_receive_message_length", -1),
-            ("grpc.max_send_message_length", -1),
-            *options.channel_arguments.items(),
-        ]
-        self._server = grpc.server(executor, handlers=[_Router(methods)], options=arguments)
+        arguments = {
+            "grpc.max_receive_message_length": -1,
+            "grpc.max_send_message_length": -1,
+            **options.channel_arguments,
+        }
+        self._server = grpc.server(executor, handlers=[_Router(methods)], options=[*arguments.items()])
         credentials = None if options.ssl is None else _credentials(options.ssl)
         self._ports = []
         for address in options.addresses:

@@ -70,15 +70,19 @@ def test_target_strings(spec: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ("", "give reference, command:CMD, or url:"),
-        ("referenc", "give reference, command:CMD, or url:"),
-        ("reference:x", "give reference, command:CMD, or url:"),
-        ("command:", "give reference, command:CMD, or url:"),
-        ("url:", "give reference, command:CMD, or url:"),
+        ("", "give reference, docker:IMAGE:TAG, command:CMD, url:"),
+        ("referenc", "give reference, docker:IMAGE:TAG, command:CMD, url:"),
+        ("reference:x", "give reference, docker:IMAGE:TAG, command:CMD, url:"),
+        ("command:", "give reference, docker:IMAGE:TAG, command:CMD, url:"),
+        ("url:", "give reference, docker:IMAGE:TAG, command:CMD, url:"),
         ("url:host", "'host' is not an address"),
         ("url:http://h:8501,h", "'h' is not an address"),
-        ("docker", "containers cannot be started yet"),
-        ("docker:tensorflow/serving:2.20.0", "containers cannot be started yet"),
+        ("url:models=/a=/b", "no address"),
+        ("url:ftp://h:1", "'ftp://h:1' is not an address"),
+        ("url:h:1,models=/a", "models='/a' is not HERE=THERE"),
+        ("url:h:1,ca=/nowhere", "ca=/nowhere: No such file or directory"),
+        ("replay:", "give reference, docker:IMAGE:TAG, command:CMD, url:"),
+        ("replay:/nowhere", "/nowhere holds no recorded answers"),
     ],
 )
 def test_strings_that_are_no_targets(spec: str, text: str) -> None:

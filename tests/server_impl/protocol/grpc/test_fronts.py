@@ -106,6 +106,16 @@ def test_large_messages(make_front: MakeFront, connect: Callable[..., Client]) -
     assert client.call("/s/Echo", large) == large
 
 
+def test_a_limit_that_is_asked_for(executor: ThreadPoolExecutor, connect: Callable[..., Client]) -> None:
+    arguments = {"grpc.max_receive_message_length": 1000}
+    front = create_front(Methods({"/s/Echo": echo}, {}), executor, FrontOptions([LOCAL], arguments))
+    front.start()
+    client = connect(front.ports[0])
+    assert client.call("/s/Echo", bytes(1000)) == bytes(1000)
+    assert client.error("/s/Echo", bytes(1001))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    front.close(0)
+
+
 def raising(error: Exception) -> Handler:
     def fail() -> bytes:
         raise error

@@ -1,0 +1,1 @@
+"""The metrics page: where it is, how it is written, and what is counted."""
