@@ -139,7 +139,7 @@ def runs(
     chosen = {
         item.callspec.params["fault"]
         for item in request.session.items
-        if "runs" in getattr(item, "fixturenames", ())
+        if getattr(item, "module", None) is request.module
     }
     with ThreadPoolExecutor(4) as pool:
         yield {fault: pool.submit(play, fault, folder) for fault in FAULTS if fault in chosen}

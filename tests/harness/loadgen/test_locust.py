@@ -207,7 +207,7 @@ def test_ctrl_c_still_writes_the_record(locust, server, tmp_path, processes):
     [
         (("--rate", "0"), "error: rate '0'"),
         (("--processes", "2", "--scenario", "nope"), "error: there is no scenario 'nope'"),
-        (("--target", "url:http://127.0.0.1:1", "--model", "m"), "Connection refused"),
+        (("--target", "url:http://127.0.0.1:1", "--model", "m"), "nobody answers at 127.0.0.1:1"),
         (("--target", "ftp://x"), "error: target 'ftp://x'"),
     ],
     ids=["rate", "scenario", "unreachable", "target"],
