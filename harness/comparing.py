@@ -6,7 +6,9 @@ and is skipped where one of them cannot do what it needs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from _pytest.runner import runtestprotocol
 
 from harness import differential, lines, recording
 from harness.differential import Difference, Outcome
+from harness.models.cache import BuildError
 from harness.side import Side
+from harness.targets import StartError, Unsupported
 
 #: The attribute of a report that holds its line for the record.
 LINE = "_conformance_check"
@@ -34,6 +38,7 @@ def play(
     """
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    _advance(item, sides)
     runs: list[list[pytest.TestReport]] = []
     outcomes: list[Outcome] = []
     for side in sides:
@@ -59,6 +64,24 @@ def play(
     for report in runs[0]:
         hook.pytest_runtest_logreport(report=report)
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _advance(item: pytest.Item, sides: tuple[Side, Side]) -> None:
+    """Play the steps before a check on both sides at once, so that neither waits while the other goes on.
+
+    What a side cannot do, the test itself will tell.
+    """
+    played = lines.step_check(item)
+    if played is None:
+        return
+    try:
+        players = [side.player(played.scenario, played.index) for side in sides]
+    except (Unsupported, StartError, BuildError):
+        return
+    with ThreadPoolExecutor(len(players)) as pool:
+        for done in [pool.submit(player.reach, played.index) for player in players]:
+            with contextlib.suppress(Unsupported):
+                done.result()
 
 
 def _deciding(reports: list[pytest.TestReport]) -> pytest.TestReport:

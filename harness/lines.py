@@ -51,8 +51,14 @@ def is_check(item: pytest.Item) -> bool:
 
 def watched(item: pytest.Item) -> bool:
     """Tell whether a test watches what happens over time, so that its exchanges depend on the moment."""
+    played = step_check(item)
+    return played is not None and Capability.WATCH in played.check.needs
+
+
+def step_check(item: pytest.Item) -> StepCheck | None:
+    """The check of a scenario's step that a test verifies."""
     played = cast(pytest.Function, item).callspec.params.get("check") if hasattr(item, "callspec") else None
-    return isinstance(played, StepCheck) and Capability.WATCH in played.check.needs
+    return played if isinstance(played, StepCheck) else None
 
 
 def level(item: pytest.Item) -> Level:

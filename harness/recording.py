@@ -13,6 +13,7 @@ import os
 import platform
 import secrets
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -52,6 +53,7 @@ class Record:
         self.path = path
         self.started = time.time()
         self._lines = 0
+        self._writing = threading.Lock()
         self._outcomes: Counter[str] = Counter()
         self._levels: dict[str, Counter[str]] = {}
         #: How many checks were skipped for each reason.
@@ -86,9 +88,11 @@ class Record:
 
     def write(self, kind: str, **fields: Any) -> None:
         """Add a line. Numbers that are not finite must have been replaced before."""
-        self._file.write(json.dumps({"kind": kind, **fields}, allow_nan=False) + "\n")
-        self._file.flush()
-        self._lines += 1
+        line = json.dumps({"kind": kind, **fields}, allow_nan=False) + "\n"
+        with self._writing:  # events may come from several threads
+            self._file.write(line)
+            self._file.flush()
+            self._lines += 1
 
     @property
     def levels(self) -> Mapping[str, Mapping[str, int]]:
