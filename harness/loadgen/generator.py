@@ -126,6 +126,8 @@ class Running:
         self.alarm = Alarm()
         self.users = 0
         self.over = Event()
+        #: Whether it was told to stop before its time.
+        self.cut_short = False
         self.cpu = os.times()
         self.pacer = self._pacer(Share(phase.workers.index(worker), len(phase.workers)))
 
@@ -230,6 +232,7 @@ class Generator:
     def stop(self) -> None:
         """Let the phase end now; replies under way are still waited for."""
         if self._running is not None:
+            self._running.cut_short = True
             self._running.pacer.stop()
 
     def finish(self, seconds: float) -> None:
@@ -310,6 +313,7 @@ class Generator:
                 "phase": running.phase.number,
                 "worker": self.worker,
                 "length": length,
+                "cut_short": running.cut_short,
                 "seen": [[*who, *seen] for who, seen in running.collector.seen().items()],
                 "silences": {
                     model: running.collector.silences(model, end)

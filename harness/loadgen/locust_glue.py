@@ -198,11 +198,10 @@ class Conductor:
         run = self.run
         if run is None:
             return
-        on_purpose = self._session.settings.rates.length == options.UNTIL_STOPPED
         run.stop(_GRACE)
         if self._player is not None and self._player is not gevent.getcurrent():
             self._player.kill()
-        self._sum_up(run, interrupted=not on_purpose)
+        self._sum_up(run)
 
     def close(self) -> None:
         """Stop the server."""
@@ -243,7 +242,7 @@ class Conductor:
         self._environment.process_exit_code = int(ExitCode.INVALID)
         try:
             run.play()
-            self._sum_up(run, interrupted=False)
+            self._sum_up(run)
         except gevent.GreenletExit:
             return  # stopped from outside, where the rest is being done
         except BaseException:
@@ -251,8 +250,8 @@ class Conductor:
             raise
         self._leave()
 
-    def _sum_up(self, run: Run, *, interrupted: bool) -> None:
-        code = run.finish(interrupted=interrupted)
+    def _sum_up(self, run: Run) -> None:
+        code = run.finish()
         self._environment.process_exit_code = int(code)
         self.run = self._player = None
         try:

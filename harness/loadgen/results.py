@@ -32,6 +32,10 @@ class Results:
         self.cpu: dict[str, float] = {}
         #: How long the phase took, as far as that is known.
         self.seconds = phase.length
+        #: Whether the master had it stopped because there was no hope for it.
+        self.abandoned = False
+        #: Whether somebody else had it stopped.
+        self.cut_short = False
         self._lengths: list[float] = []
         self._tallies: dict[tuple[int, Endpoint], Tally] = {}
         self._written = -1
@@ -60,6 +64,7 @@ class Results:
     def add_done(self, message: Mapping[str, Any]) -> None:
         """Take what a worker says at its end."""
         self.cpu[message["worker"]] = message["cpu"]
+        self.cut_short |= message["cut_short"] and not self.abandoned
         self._lengths.append(message["length"])
         self.seconds = max(self._lengths)
         self.lag.add(histograms.decode(message["lag_us"]))

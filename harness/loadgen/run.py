@@ -208,6 +208,7 @@ class Run:
                 self._journal.metrics(self._metrics)
                 metrics_due += _METRICS_EVERY
             if hopeless() and not self._stopping:
+                results.abandoned = True
                 self._fleet.send(messages.STOP, {})
             tick += results.window
             if moment > last_news + slack:
@@ -282,7 +283,7 @@ class Run:
         """What the steps have done so far."""
         return self._clock.changes
 
-    def finish(self, *, interrupted: bool) -> ExitCode:
+    def finish(self) -> ExitCode:
         """Judge, write the end of the record, and say what came out. The second call does nothing."""
         if self._finished:
             return judging.exit_code(self.verdicts)
@@ -303,6 +304,12 @@ class Run:
         if self._clock.failure is not None:
             self.verdicts.append(Verdict("correctness", False, self._clock.failure, {}))
         code = judging.exit_code(self.verdicts)
-        self._journal.close(self.verdicts, changed, code, interrupted=interrupted)
+        self._journal.close(self.verdicts, changed, code, interrupted=self._interrupted())
         self._say("\n".join([*progress.verdict_lines(self.verdicts), f"record: {self._journal.path}"]))
         return code
+
+    def _interrupted(self) -> bool:
+        """Tell whether the load ended before its time, whoever was the first to hear of it."""
+        if self._settings.rates.length == UNTIL_STOPPED:
+            return False
+        return self._stopping or any(results.cut_short for results in self.results)

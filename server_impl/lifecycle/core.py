@@ -156,15 +156,17 @@ class ServerCore(Generic[S]):
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        while not self._stop.is_set():
-            if self._config_lock.acquire(timeout=STOP_CHECK_S):
-                break
-        else:
-            raise ServingError(Code.CANCELLED, "The server is shutting down.")
+        while not self._config_lock.acquire(timeout=STOP_CHECK_S):
+            self._check_running()
         try:
+            self._check_running()  # whoever held the lock may have let go because the server stops
             yield
         finally:
             self._config_lock.release()
+
+    def _check_running(self) -> None:
+        if self._stop.is_set():
+            raise ServingError(Code.CANCELLED, "The server is shutting down.")
 
     def _update_labels(self) -> None:
         self.serving.labels = accept_labels(
