@@ -14,11 +14,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Replace this process by ``command``, which gets SIGINT even where a shell's background job does not.
+    """Replace this process by ``command``, which is born without the deafness of a shell's background job.
 
     Dying with the parent is for Linux only.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for heard in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(heard, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
