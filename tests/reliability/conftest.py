@@ -1,4 +1,4 @@
-"""The reference server under stress. What is measured is shown at the end of the run."""
+"""The reference server under stress."""
 
 from __future__ import annotations
 
@@ -16,31 +16,8 @@ from harness.scenario import Scenario
 from harness.targets import process
 from harness.targets.process import ProcessServer
 
-_FIGURES = pytest.StashKey[list[str]]()
 #: Megabytes of weights in the heavy model.
 WEIGHTS_MB = 100
-
-
-@pytest.fixture
-def figure(
-    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
-) -> Callable[..., None]:
-    """Notes a measured figure: ``figure("swaps", 100)``."""
-    figures = request.config.stash.setdefault(_FIGURES, [])
-
-    def note(name: str, value: object) -> None:
-        record_property(name, value)
-        figures.append(f"{name}: {value}")
-
-    return note
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    figures = terminalreporter.config.stash.get(_FIGURES, [])
-    if figures:
-        terminalreporter.section("reliability")
-        for line in figures:
-            terminalreporter.line(line)
 
 
 @pytest.fixture

@@ -54,7 +54,9 @@ def test_a_file_grows_by_parts_that_are_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", gzip.compress(b""), gzip.compress(b'{"kind": "golden", "schema": 99}')]
+    "content",
+    [b"", b"text", gzip.compress(b""), gzip.compress(b'{"kind": "golden", "schema": 99}')],
+    ids=["nothing", "text", "nothing-packed", "unknown-schema"],
 )
 def test_files_that_hold_no_answers(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "golden.jsonl.gz"
