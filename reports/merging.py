@@ -18,14 +18,15 @@ def merged(paths: Sequence[Path]) -> Iterator[bytes]:
 
     The header is that of the part that started first, times count from its start; of a check that several
     parts have, the line of the part named last counts. Without a footer in each part there is none in the
-    whole: it is unfinished. Raises RecordError when the parts are of different kinds of run or targets.
+    whole: it is unfinished. How strong the suite is (a target of kind ``miniatures``) belongs to runs against
+    any target. Raises RecordError when the parts are of different kinds of run or targets.
     """
     headers = [_header(path) for path in paths]
-    first = min(headers, key=_started)
+    first = min(headers, key=lambda header: (_is_strength(header), _started(header)))
     for path, header in zip(paths, headers, strict=True):
         for key in ("run", "target"):
             ours, theirs = _identity(header, key), _identity(first, key)
-            if ours != theirs:
+            if ours != theirs and not (key == "target" and _is_strength(header)):
                 raise RecordError(
                     f"{path}: its {key} is {ours}, not {theirs}: such runs are not parts of one; "
                     "put them side by side with: python -m reports build"
@@ -41,7 +42,7 @@ def merged(paths: Sequence[Path]) -> Iterator[bytes]:
     outcomes, levels = Counter[str](), dict[str, Counter[str]]()
     footers: list[dict[str, Any]] = []
     for part, path in enumerate(paths):
-        later = _started(headers[part]) - _started(first)
+        later = max(0.0, _started(headers[part]) - _started(first))
         for line in _body(path):
             value = line.value
             if value["kind"] == "footer":
@@ -87,6 +88,10 @@ def _body(path: Path) -> Iterator[Line]:
 
 def _identity(header: dict[str, Any], key: str) -> str:
     return str(header["run"] if key == "run" else header["target"]["label"])
+
+
+def _is_strength(header: dict[str, Any]) -> bool:
+    return bool(header["target"]["kind"] == "miniatures")
 
 
 def _started(header: dict[str, Any]) -> float:

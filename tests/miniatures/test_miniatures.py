@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
 
 import pytest
 
-from harness.player import contents_needed
-from tests.miniatures import standins
+from tests.miniatures import playing
 from tests.miniatures.faults import FAULTS
-
-ROOT = Path(__file__).parents[2]
-SCENARIOS = ("hot_plug", "multi_model", "version_pinning")
+from tests.miniatures.playing import SCENARIOS, Run
 
 #: Checks that must notice each fault, over both protocols where the fault shows in both.
 NOTICED = {
@@ -100,49 +90,25 @@ NOTICED = {
 }
 
 
-class Run(NamedTuple):
-    """What a run found."""
-
-    outcomes: dict[str, str]
-    output: str
-
-
-def play(fault: str, folder: Path) -> Run:
-    """Run the suite against one miniature: for a right one all of it, else the scenarios that must notice."""
-    record = folder / f"{fault}.jsonl"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--record={record}"]
-    command += [f"--target=command:{sys.executable} -m tests.miniatures.server {fault}"]
-    command += [] if fault == "Right" else ["--patience=0.5"]
+def scenarios(fault: str) -> Collection[str]:
+    """For a right server all of them, else those that must notice."""
     noticing = {check.partition("/")[0] for check in NOTICED.get(fault, ())}
-    command += [f"scenarios/{name}" for name in SCENARIOS if name in noticing or fault == "Right"]
-    environment = {**os.environ, "TFSERVING_HARNESS_CACHE": str(folder / "cache")}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert record.exists(), done.stdout + done.stderr
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
-    assert lines[-1]["kind"] == "footer", done.stdout + done.stderr
-    return Run({line["id"]: line["outcome"] for line in lines if line["kind"] == "check"}, done.stdout)
+    return [name for name in SCENARIOS if name in noticing or fault == "Right"]
 
 
 @pytest.fixture(scope="module")
 def runs(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[dict[str, Future[Run]]]:
-    """The runs that the chosen tests need, several at a time since most of their time is waiting."""
-    folder = tmp_path_factory.mktemp("miniatures")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFSERVING_HARNESS_CACHE", str(folder / "cache"))
-        for name in SCENARIOS:
-            scenario = importlib.import_module(f"scenarios.{name}.scenario").SCENARIO
-            standins.write(contents_needed(scenario))
+    """The runs that the chosen tests need."""
     chosen = {
         item.callspec.params["fault"]
         for item in request.session.items
         if getattr(item, "module", None) is request.module
     }
-    with ThreadPoolExecutor(4) as pool:
-        yield {fault: pool.submit(play, fault, folder) for fault in FAULTS if fault in chosen}
+    wanted = [(fault, scenarios(fault)) for fault in FAULTS if fault in chosen]
+    with playing.runs(wanted, tmp_path_factory.mktemp("miniatures")) as played:
+        yield played
 
 
 @pytest.mark.parametrize("fault", ["Right"])
@@ -154,11 +120,10 @@ def test_a_right_server_passes(runs: dict[str, Future[Run]], fault: str) -> None
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "Right"])
 def test_a_wrong_server_is_noticed(runs: dict[str, Future[Run]], fault: str) -> None:
-    outcomes, output = runs[fault].result()
-    failed = {name for name, outcome in outcomes.items() if outcome == "failed"}
+    run = runs[fault].result()
     expected = {
         name.replace("[*]", f"[{protocol}]") for name in NOTICED[fault] for protocol in ("rest", "grpc")
     }
-    assert expected <= outcomes.keys(), "the table names checks that do not exist"
-    assert expected <= failed, output
-    assert "passed" in outcomes.values(), "one fault must not fail everything"
+    assert expected <= run.outcomes.keys(), "the table names checks that do not exist"
+    assert expected <= run.failed, run.output
+    assert "passed" in run.outcomes.values(), "one fault must not fail everything"

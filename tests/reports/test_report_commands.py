@@ -119,6 +119,21 @@ def test_merging_takes_a_repeated_check_from_the_last_part(folder: Path) -> None
     assert not run.finished
 
 
+def test_merging_adds_the_strength_of_the_suite_to_a_run_against_any_target(folder: Path) -> None:
+    whole = samples.conformance()
+    miniatures = [line for line in whole if line["kind"] == "miniature"]
+    bare = [line for line in whole if line["kind"] not in ("miniature", "footer")]
+    header = whole[0] | {"target": {"spec": "m", "kind": "miniatures", "label": "miniatures"}}
+    header["started"] = "2026-11-01T10:00:00Z"
+    strength = samples.write(folder / "strength.jsonl", [header, *miniatures])
+    run = samples.write(folder / "bare.jsonl", bare)
+    out = folder / "merged.jsonl"
+    assert main(["merge", str(strength), str(run), "--out", str(out)]) == 0
+    merged = read(out)
+    assert [each.name for each in merged.miniatures] == [line["name"] for line in miniatures]
+    assert merged.header.target == read(run).header.target
+
+
 def test_merging_loads_puts_them_on_one_clock(folder: Path) -> None:
     later = samples.load(seconds=12)
     later[0] = later[0] | {"started": "2026-11-22T10:00:06Z"}
