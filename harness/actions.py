@@ -1,4 +1,4 @@
-"""More of the vocabulary: what deployments do that are not as careful as :class:`harness.scenario.Publish`.
+"""What is done to a repository, a server and its configuration, as deployments do it: carefully or not.
 
 ``entry`` is a path below the model's base path; only names that are numbers are versions [3.1.1].
 """
@@ -8,7 +8,94 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
-from harness.scenario import Action, Capability, Files, Model, Request
+from harness.terms import Capability, Files, Model, Request
+
+
+class Action:
+    """Something that is done to the repository, the server or its configuration.
+
+    ``needs`` is what the target must be able to do for it.
+    """
+
+    __slots__ = ()
+    needs: ClassVar[Capability | None] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publish(Action):
+    """A version folder appears, complete from the first moment; ``files`` differ from the export."""
+
+    model: str
+    version: int
+    contents: int | None = None
+    files: Files = field(default_factory=dict)
+    needs: ClassVar = Capability.REPOSITORY
+
+    def __str__(self) -> str:
+        other = "" if self.contents is None else f" (contents {self.contents})"
+        changed = f" with another {', '.join(sorted(self.files))}" if self.files else ""
+        return f"publish {self.model}/{self.version}{other}{changed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Action):
+    """A version folder disappears at once."""
+
+    model: str
+    version: int
+    needs: ClassVar = Capability.REPOSITORY
+
+    def __str__(self) -> str:
+        return f"withdraw {self.model}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Action):
+    """The files of a version folder are exchanged at once; its number stays."""
+
+    model: str
+    version: int
+    contents: int
+    needs: ClassVar = Capability.REPOSITORY
+
+    def __str__(self) -> str:
+        return f"replace the files of {self.model}/{self.version} by contents {self.contents}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rename(Action):
+    """An entry of the base path gets another name; only names that are numbers are versions [3.1.1]."""
+
+    model: str
+    source: str
+    target: str
+    needs: ClassVar = Capability.REPOSITORY
+
+    def __str__(self) -> str:
+        return f"rename {self.model}/{self.source} to {self.model}/{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reload(Action):
+    """A new configuration is sent: the complete list, not a difference [2.5].
+
+    A model that was not configured before must already lie in the repository (``Publish`` it). ``text`` is
+    sent instead of what ``models`` make; ``$MODELS`` in it is the repository as the server sees it.
+
+    Without ``id`` the server must accept it. One with an ``id`` runs in the background, its client gives up
+    after ``deadline`` seconds, and checks tell what becomes of it (:class:`harness.checks.Returned`).
+    """
+
+    models: tuple[Model, ...]
+    _: KW_ONLY
+    text: str | None = None
+    id: str = ""
+    deadline: float = 60.0
+    needs: ClassVar = Capability.RELOAD
+
+    def __str__(self) -> str:
+        names = ", ".join(model.name for model in self.models) or "no model"
+        return f"reload a configuration of {names}" + (f" ({self.id})" if self.id else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from harness.checks import Answered, Pending, Returned
 from harness.client import BadReply, Exchange, Refusal, Unreachable
-from harness.scenario import Code
+from harness.terms import Code
 from harness.verdict import Mismatch
 
 T = TypeVar("T")

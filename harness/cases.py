@@ -53,7 +53,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
-from harness.scenario import Code, Level, Protocol
+from harness.terms import Code, Level, Protocol
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError, Message
 from harness.cases import TOLERANCE
 from harness.client import BadReply, Exchange, grpc, json_form
 from harness.matching import fields, value_problem
-from harness.scenario import Code, Protocol
+from harness.terms import Code, Protocol
 from harness.wire import messages as wire
 
 #: Texts of one side and the words that stand for them.

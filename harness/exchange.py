@@ -11,7 +11,8 @@ from harness.client import Exchange, GrpcClient, Observer, Refusal, RestClient, 
 from harness.client.http_socket import Connection, WireReply
 from harness.matching import body_problem, message_problem, text_fits
 from harness.player import Player
-from harness.scenario import Protocol, Scenario
+from harness.scenario import Scenario
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 
 #: Seconds that one connection may take for all of a case.

@@ -7,10 +7,12 @@ import zlib
 from collections.abc import Mapping
 
 from harness import models
+from harness.checks import Failed, Fails, Refuses, Shows
 from harness.client import Client, Refusal, VersionStatus
 from harness.matching import text_fits
 from harness.models import Builder
-from harness.scenario import Call, Failed, Fails, Refuses, Request, Scenario, Shows, State
+from harness.scenario import Scenario
+from harness.terms import Call, Request, State
 from harness.verdict import Mismatch, answering, difference
 
 #: First numbers of inputs, by which subjects differ.

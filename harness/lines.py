@@ -9,9 +9,11 @@ from typing import Any, NamedTuple, cast
 import pytest
 
 from harness import recipe, recording
+from harness.checks import Check
 from harness.client import Exchange
-from harness.scenario import Capability, Check, Level, Protocol, Scenario, Step
+from harness.scenario import Scenario, Step
 from harness.side import Side
+from harness.terms import Capability, Level, Protocol
 from harness.verdict import Mismatch
 
 _ROW = re.compile(r"[A-Z]+-\d+")

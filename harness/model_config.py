@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from google.protobuf import text_format
 
-from harness.scenario import All, Latest, Model, Policy, Specific
+from harness.terms import All, Latest, Model, Policy, Specific
 from harness.wire import messages as wire
 
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from harness.checks import Passes, Precedes
+from harness.checks import Check, Drains, NoGap, Passes, Precedes
 from harness.client import Client, Exchange
-from harness.scenario import Check, Drains, NoGap, Protocol, Request
+from harness.terms import Protocol, Request
 from harness.verdict import Mismatch
 from harness.watch import Drain, History, Stream
 

@@ -14,7 +14,8 @@ import sys
 from harness import targets
 from harness.models.cache import BuildError
 from harness.player import Player
-from harness.scenario import Protocol, Scenario
+from harness.scenario import Scenario
+from harness.terms import Protocol
 
 
 def main() -> None:

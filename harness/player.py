@@ -9,30 +9,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from harness import model_config, models
-from harness.actions import Configure, Copy, Put, Send
+from harness.actions import Action, Configure, Copy, Publish, Put, Reload, Replace, Send
 from harness.background import Errands
-from harness.checks import Answered, Closed, Logs, Pending, Returned
+from harness.checks import (
+    Answered,
+    Answers,
+    Check,
+    Closed,
+    Describes,
+    Fails,
+    Logs,
+    Pending,
+    Refuses,
+    Returned,
+    Shows,
+)
 from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, Unreachable
 from harness.judge import Judge
 from harness.models import cache
 from harness.observing import Case, Observers
-from harness.scenario import (
-    Action,
-    Answers,
-    Check,
-    Describes,
-    Fails,
-    Protocol,
-    Publish,
-    Refuses,
-    Reload,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    State,
-)
+from harness.scenario import Scenario
 from harness.targets import Target, Unsupported, require
+from harness.terms import Protocol, Request, State
 from harness.verdict import Mismatch
 
 #: Seconds after a poll until everything that a step causes must be visible.

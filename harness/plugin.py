@@ -25,9 +25,10 @@ from harness.differential import summary
 from harness.lines import StepCheck, is_check
 from harness.models.cache import BuildError
 from harness.player import PATIENCE, Event, Player
-from harness.scenario import Capability, Protocol, Scenario
+from harness.scenario import Scenario
 from harness.side import Settings, Side
 from harness.targets.replay import RecordedTarget
+from harness.terms import Capability, Protocol
 from harness.verdict import Mismatch
 
 #: Ids that the summary of a comparison shows for each cause.

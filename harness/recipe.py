@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 
 from harness.client import Exchange
-from harness.scenario import Protocol
+from harness.terms import Protocol
 
 #: A body up to this many bytes stands in the script; of a longer one the script says where it is.
 _INLINE = 2000

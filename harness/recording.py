@@ -24,8 +24,9 @@ from typing import Any
 
 from harness.client import Exchange
 from harness.models import cache
-from harness.scenario import Protocol, Scenario
+from harness.scenario import Scenario
 from harness.targets import Target
+from harness.terms import Protocol
 
 SCHEMA = 1
 #: Bytes of a body that a record keeps; of a longer one it keeps the beginning, the length and a hash.

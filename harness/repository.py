@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness import models
-from harness.actions import Copy, Link, Put, Remove, Touch, Write
+from harness.actions import Action, Copy, Link, Publish, Put, Remove, Rename, Replace, Touch, Withdraw, Write
 from harness.models import cache
-from harness.scenario import Action, Cut, Files, Model, Publish, Rename, Replace, Withdraw
+from harness.terms import Cut, Files, Model
 
 
 class Repository:

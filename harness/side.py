@@ -12,7 +12,8 @@ from harness.launching import Launcher
 from harness.models import cache
 from harness.models.cache import BuildError
 from harness.player import Event, Player, contents_needed
-from harness.scenario import Protocol, Scenario
+from harness.scenario import Scenario
+from harness.terms import Protocol
 
 
 class Settings(NamedTuple):

@@ -7,9 +7,9 @@ import re
 import time
 
 from harness.client import BadReply, Client, GrpcClient, Observer, Refusal, RestClient, Unreachable
-from harness.scenario import Protocol, State
 from harness.startup import Exits, Outcome, Serves, StartUp, Waits
 from harness.targets import Launched
+from harness.terms import Protocol, State
 from harness.verdict import Mismatch
 
 #: Seconds that a start may take, with everything that it loads.

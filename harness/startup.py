@@ -33,7 +33,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
-from harness.scenario import Level, Model, Protocol
+from harness.terms import Level, Model, Protocol
 
 #: Both ports, where the target has them free.
 PORTS = ("--port=$GRPC", "--rest_api_port=$REST")

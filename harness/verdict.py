@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.client.outcome import UNNAMED, Prediction
 from harness.models import Builder
-from harness.scenario import Array, Tensors
+from harness.terms import Array, Tensors
 
 
 class Mismatch(AssertionError):  # noqa: N818 - the server's error, not ours

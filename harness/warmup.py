@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 
 from harness.client.grpc import predict_request
-from harness.scenario import Tensors
+from harness.terms import Tensors
 from harness.wire import messages as wire
 
 #: Where a version folder keeps its warm-up requests.

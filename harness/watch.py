@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from harness.client import BadReply, Client, Exchange, Refusal, Unreachable
-from harness.scenario import State
+from harness.terms import State
 from harness.verdict import Mismatch
 
 #: Seconds between two requests of an observer: far below any gap that a poll could cause.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.scenario import Code, Failed, Refuses, Request
+from harness.checks import Failed, Refuses
+from harness.terms import Code, Request
 
 #: What makes a version that cannot be loaded: a graph that is none.
 GARBAGE = {"saved_model.pb": b"this is not a graph"}

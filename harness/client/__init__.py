@@ -17,7 +17,7 @@ from harness.client.outcome import (
 )
 from harness.client.rest import RestClient
 from harness.client.tls import Tls
-from harness.scenario import Protocol, Tensors
+from harness.terms import Protocol, Tensors
 
 __all__ = [
     "BadReply",

@@ -19,7 +19,7 @@ from harness.client.outcome import (
     VersionStatus,
 )
 from harness.client.tls import Tls
-from harness.scenario import Code, Protocol, State, Tensors, TensorSpec
+from harness.terms import Code, Protocol, State, Tensors, TensorSpec
 from harness.wire import messages as wire
 from harness.wire import tensors
 

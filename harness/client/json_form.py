@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from harness.client.outcome import UNNAMED, BadReply, Prediction
-from harness.scenario import Array, Tensors
+from harness.terms import Array, Tensors
 
 #: ``row``: a list of instances. ``column``: each input as one tensor.
 Form = Literal["row", "column"]

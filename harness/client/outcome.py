@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.scenario import Code, Protocol, State, Tensors, TensorSpec
+from harness.terms import Code, Protocol, State, Tensors, TensorSpec
 
 #: HTTP status of a REST reply for each code [4.4].
 HTTP_STATUS: dict[Code, int] = {

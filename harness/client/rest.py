@@ -23,7 +23,7 @@ from harness.client.outcome import (
     VersionStatus,
 )
 from harness.client.tls import Tls
-from harness.scenario import Code, Protocol, State, Tensors, TensorSpec
+from harness.terms import Code, Protocol, State, Tensors, TensorSpec
 
 #: Seconds that a reply may take where the caller does not say otherwise.
 TIMEOUT = 60.0

@@ -29,7 +29,7 @@ from harness.loadgen.collector import Endpoint
 from harness.loadgen.generator import Generator
 from harness.loadgen.plan import Phase, Plan, Prepared
 from harness.loadgen.tally import Tally
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.wire import messages as wire
 from harness.wire import tensors
 

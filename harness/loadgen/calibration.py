@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from harness.loadgen import null_server
 from harness.loadgen.plan import Plan
-from harness.scenario import Protocol
+from harness.terms import Protocol
 
 #: The part of the ceiling up to which a result is the server's.
 SAFE = 0.70

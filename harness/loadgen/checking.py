@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from harness.client import BadReply, Prediction, json_form
 from harness.client.grpc import prediction as grpc_prediction
 from harness.client.outcome import UNNAMED
-from harness.scenario import Array, Protocol, Tensors
+from harness.terms import Array, Protocol, Tensors
 from harness.wire import messages as wire
 from harness.wire import tensors
 

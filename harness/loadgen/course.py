@@ -10,17 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from harness.scenario import (
-    Action,
-    Model,
-    Publish,
-    Reload,
-    Rename,
-    Replace,
-    Request,
-    Scenario,
-    Withdraw,
-)
+from harness.actions import Action, Publish, Reload, Rename, Replace, Withdraw
+from harness.scenario import Scenario
+from harness.terms import Model, Request
 
 
 class Situation(NamedTuple):

@@ -29,7 +29,7 @@ from harness.loadgen.collector import Collector, Endpoint
 from harness.loadgen.pacer import ClosedLoop, OpenLoop, Pacer
 from harness.loadgen.plan import Phase, Plan
 from harness.loadgen.tally import Tally
-from harness.scenario import Protocol
+from harness.terms import Protocol
 
 #: Tells Locust of a request: protocol, name, response time in seconds, bytes received, what went wrong.
 OnRequest = Callable[[str, str, float, int, Exception | None], None]

@@ -15,7 +15,7 @@ import ngh2
 from gevent import socket
 
 from harness.client import Refusal, Unreachable
-from harness.scenario import Code
+from harness.terms import Code
 
 _CHUNK = 65536
 #: Receive windows: replies must never wait for our permission to go on.

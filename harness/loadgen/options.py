@@ -18,7 +18,8 @@ from harness.loadgen.profiles import PROFILES, Profile
 from harness.loadgen.slo import Slo
 from harness.loadgen.traffic import ENCODINGS, Mix, TrafficError
 from harness.loadgen.user_traffic import parse_models
-from harness.scenario import Protocol, Request, Scenario, Traffic
+from harness.scenario import Scenario
+from harness.terms import Protocol, Request, Traffic
 
 #: Users where the command line names none: the bound of the pool of an open loop.
 DEFAULT_USERS = 64

@@ -13,7 +13,7 @@ from typing import Any, Self
 from harness.loadgen.arrivals import Arrival, RateProfile, Stage
 from harness.loadgen.checking import Expected
 from harness.loadgen.collector import Endpoint
-from harness.scenario import Protocol
+from harness.terms import Protocol
 
 
 @dataclass(frozen=True, slots=True)

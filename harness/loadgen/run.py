@@ -25,7 +25,7 @@ from harness.loadgen.slo import over
 from harness.loadgen.steps import StepClock
 from harness.loadgen.swap import Change, Swap, swaps
 from harness.recording import Record
-from harness.scenario import Protocol as Wire
+from harness.terms import Protocol as Wire
 
 #: Seconds between telling the workers of a phase and its beginning.
 _LEAD = 0.3

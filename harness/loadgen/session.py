@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 
 from harness import model_config, targets
+from harness.actions import Action, Publish, Reload, Rename, Replace, Withdraw
 from harness.client import BadReply, Client, GrpcClient, Metadata, Refusal, RestClient, Unreachable
 from harness.client.grpc import RELOAD_CONFIG
 from harness.loadgen import grpc_sender, traffic, user_traffic
@@ -20,19 +21,8 @@ from harness.loadgen.options import BadOption, Settings
 from harness.loadgen.plan import Plan, Prepared
 from harness.models import cache
 from harness.player import contents_needed
-from harness.scenario import (
-    Action,
-    Capability,
-    Protocol,
-    Publish,
-    Reload,
-    Rename,
-    Replace,
-    Request,
-    Scenario,
-    Step,
-    Withdraw,
-)
+from harness.scenario import Scenario, Step
+from harness.terms import Capability, Protocol, Request
 from harness.wire import messages as wire
 
 #: Seconds that a server which was just started gets until it answers every request of the traffic.

@@ -19,7 +19,8 @@ from harness.loadgen.collector import Endpoint
 from harness.loadgen.course import Course
 from harness.loadgen.plan import Prepared
 from harness.models import BUILDERS
-from harness.scenario import Protocol, Request, Scenario, Tensors
+from harness.scenario import Scenario
+from harness.terms import Protocol, Request, Tensors
 
 #: How many different inputs each request is sent with.
 VARIANTS = 8

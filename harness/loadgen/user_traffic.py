@@ -24,7 +24,7 @@ from harness.loadgen.collector import Endpoint
 from harness.loadgen.plan import Prepared
 from harness.loadgen.traffic import Mix, TrafficError, prepare, samples
 from harness.models import SERVING_DEFAULT
-from harness.scenario import Array, Protocol, Request, Tensors, TensorSpec
+from harness.terms import Array, Protocol, Request, Tensors, TensorSpec
 from harness.wire import messages as wire
 
 #: Gives the metadata of the model (and version) that a request addresses.

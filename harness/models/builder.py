@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 #: The signature that a request without a signature name means [4.6.4].
 SERVING_DEFAULT = "serving_default"

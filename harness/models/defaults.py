@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 _ROWS, _ANY = TensorSpec("DT_FLOAT", (-1,)), TensorSpec("DT_FLOAT", None)
 

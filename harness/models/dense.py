@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Array, Tensors, TensorSpec
+from harness.terms import Array, Tensors, TensorSpec
 
 _PIXELS, _CLASSES = 784, 10
 

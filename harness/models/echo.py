@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 #: Each dtype by the name of its signature, which is TensorFlow's.
 DTYPES: dict[str, np.dtype[Any]] = {

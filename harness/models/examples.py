@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Array, Tensors, TensorSpec
+from harness.terms import Array, Tensors, TensorSpec
 from harness.wire import messages as wire
 
 CLASSIFY, REGRESS, PREDICT = (f"tensorflow/serving/{word}" for word in ("classify", "regress", "predict"))

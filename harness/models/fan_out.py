@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Array, Tensors, TensorSpec
+from harness.terms import Array, Tensors, TensorSpec
 
 OUTPUTS = tuple(f"y{i}" for i in range(32))
 _ROWS = TensorSpec("DT_FLOAT", (-1,))

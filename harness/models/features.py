@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 from harness.wire import messages as wire
 
 

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 #: Dtypes that JSON cannot carry, each given by the signature ``as_<name>``.
 _ODD = {

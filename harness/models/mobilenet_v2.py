@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.models import cache
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Array, Tensors, TensorSpec
+from harness.terms import Array, Tensors, TensorSpec
 
 _SIZE, _CLASSES, _IMAGES = 224, 1000, 4
 

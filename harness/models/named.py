@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.models.builder import Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 _FLOATS = TensorSpec("DT_FLOAT", (-1,))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 
 def export(contents: int, path: Path) -> None:

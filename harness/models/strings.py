@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.models.builder import SERVING_DEFAULT, Builder, Signature
-from harness.scenario import Tensors, TensorSpec
+from harness.terms import Tensors, TensorSpec
 
 _TEXTS = ("plain", 'quote " and \\ backslash', "grüße, 世界", "", "tab\tline\n")
 _SPEC = TensorSpec("DT_STRING", (-1,))

@@ -9,8 +9,9 @@ from typing import Protocol as Interface
 
 from harness.client import Client, GrpcClient, Observer, RestClient
 from harness.repository import Repository
-from harness.scenario import Capability, Protocol, Scenario
+from harness.scenario import Scenario
 from harness.startup import StartUp
+from harness.terms import Capability, Protocol
 
 #: Is told, in words, why nothing moves.
 Say = Callable[[str], None]

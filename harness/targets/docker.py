@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from harness.client import Client, Observer
-from harness.scenario import Capability, Protocol, Scenario
+from harness.scenario import Scenario
 from harness.startup import StartUp
 from harness.targets import layout
 from harness.targets.base import (
@@ -31,6 +31,7 @@ from harness.targets.base import (
 )
 from harness.targets.engine import Digest, Engine, digest, present_engine, remove
 from harness.targets.layout import Layout
+from harness.terms import Capability, Protocol
 
 DEFAULT_IMAGE = "tensorflow/serving"
 #: The server within the image.

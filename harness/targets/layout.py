@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import model_config
+from harness.actions import Action
 from harness.repository import Repository
-from harness.scenario import Action, Model, Scenario
+from harness.scenario import Scenario
+from harness.terms import Model
 
 _PREFIX = "tfserving-harness-"
 _CONFIG = "models.config"

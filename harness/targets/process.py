@@ -15,13 +15,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.actions import Action
 from harness.client import Client, Observer
 from harness.repository import Repository
-from harness.scenario import Action, Capability, Model, Protocol, Scenario
+from harness.scenario import Scenario
 from harness.startup import StartUp
 from harness.targets import layout
 from harness.targets.base import Addresses, Say, StartError, connect, listens
 from harness.targets.layout import Layout
+from harness.terms import Capability, Model, Protocol
 
 #: Seconds from the start of the process until both ports are open.
 START_DEADLINE = 120.0

@@ -14,16 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.actions import Action
 from harness.client import Client, Exchange, GrpcClient, Observer, Refusal, RestClient, Unreachable
 from harness.client.grpc import RELOAD_CONFIG
 from harness.client.http_socket import Connection, WireReply
 from harness.client.rest import HttpReply
 from harness.repository import Repository
-from harness.scenario import Action, Capability, Code, Protocol, Scenario
+from harness.scenario import Scenario
 from harness.startup import StartUp
 from harness.targets import tape
 from harness.targets.base import Addresses, Launched, Say, Server, Target, Unsupported, UsageError
 from harness.targets.tape import Tape
+from harness.terms import Capability, Code, Protocol
 
 #: What no recording can do.
 _BEYOND = frozenset({Capability.LAUNCH, Capability.LOAD, Capability.WATCH})

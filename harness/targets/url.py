@@ -27,9 +27,10 @@ from harness.client import (
     Unreachable,
 )
 from harness.repository import Repository
-from harness.scenario import Capability, Code, Protocol, Scenario, State
+from harness.scenario import Scenario
 from harness.startup import StartUp
 from harness.targets.base import Addresses, Say, StartError, Unsupported, UsageError, listens
+from harness.terms import Capability, Code, Protocol, State
 
 #: Seconds that the server gets to answer a request about itself.
 _TIMEOUT = 10.0

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import re
 
-from harness.actions import Copy
-from harness.checks import Passes
-from harness.scenario import (
-    Action,
-    Answers,
-    Cut,
-    Model,
-    NoGap,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-    side_by_side,
-)
+from harness.actions import Action, Copy
+from harness.checks import Answers, NoGap, Passes, Shows
+from harness.scenario import Scenario, Step, side_by_side
 from harness.startup import NO_RETRIES, ONE_MODEL, Serves, StartUp, not_loaded
+from harness.terms import Cut, Model, Request, State
 from scenarios.bad_deploy.scenario import GRAPH, SHARD, SOON
 
 START, LOADING, AVAILABLE, UNLOADING, END = State

@@ -9,30 +9,10 @@ import re
 
 import numpy as np
 
-from harness.actions import Copy, Link, Put, Remove, Touch, Write
-from harness.checks import Passes
-from harness.scenario import (
-    Action,
-    Answers,
-    Check,
-    Code,
-    Cut,
-    Failed,
-    Files,
-    Level,
-    Model,
-    NoGap,
-    Publish,
-    Refuses,
-    Rename,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-    side_by_side,
-)
+from harness.actions import Action, Copy, Link, Publish, Put, Remove, Rename, Replace, Touch, Write
+from harness.checks import Answers, Check, Failed, NoGap, Passes, Refuses, Shows
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import Code, Cut, Files, Level, Model, Request, State
 
 START, LOADING, AVAILABLE, UNLOADING, END = State
 

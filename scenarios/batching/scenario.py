@@ -6,7 +6,9 @@ import re
 
 import numpy as np
 
-from harness.scenario import Answers, Code, Level, Model, Protocol, Refuses, Request, Scenario, Step, Tensors
+from harness.checks import Answers, Refuses
+from harness.scenario import Scenario, Step
+from harness.terms import Code, Level, Model, Protocol, Request, Tensors
 
 #: Seconds that a batch waits to be filled: long enough to be told from the time that requests take.
 WAIT = 0.15

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.scenario import Level, Model
 from harness.startup import NO_RETRIES, ONE_MODEL, StartUp, not_loaded, refused
+from harness.terms import Level, Model
 from scenarios.batching.scenario import parameters
 
 _BATCHING = (*ONE_MODEL, NO_RETRIES, "--enable_batching", "--batching_parameters_file=$FILES/batching.config")

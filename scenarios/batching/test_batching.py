@@ -11,7 +11,7 @@ from harness.cases import Answer, Call, GrpcCase, RestCase, error, post
 from harness.client import Refusal
 from harness.client.grpc import PREDICT, model_spec
 from harness.player import Player
-from harness.scenario import Code, Protocol
+from harness.terms import Code, Protocol
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from harness.wire.tensors import to_proto

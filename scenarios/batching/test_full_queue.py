@@ -10,7 +10,7 @@ import pytest
 
 from harness.client import Refusal
 from harness.player import Player
-from harness.scenario import Code, Protocol
+from harness.terms import Code, Protocol
 from harness.verdict import Mismatch
 from scenarios.batching.scenario import FULL_QUEUE, REST_LIMIT_MS
 from scenarios.batching.together import Ask, together

@@ -9,7 +9,7 @@ import pytest
 
 from harness.client import Refusal
 from harness.player import Player
-from harness.scenario import Array, Code, Protocol
+from harness.terms import Array, Code, Protocol
 from harness.verdict import Mismatch
 from scenarios.batching.scenario import PER_MODEL, WAIT, WIDE, rows
 from scenarios.batching.together import Ask, Reply, metric, together, until

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from harness.client import Client, GrpcClient, Prediction, Refusal, RestClient
 from harness.player import Player
-from harness.scenario import Array, Protocol, Tensors
+from harness.terms import Array, Protocol, Tensors
 
 T = TypeVar("T")
 

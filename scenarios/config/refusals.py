@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.scenario import Level, Model
 from harness.startup import NO_RETRIES, PORTS, StartUp, refused
+from harness.terms import Level, Model
 
 _CONFIG = (*PORTS, NO_RETRIES, "--model_config_file=$FILES/models.config")
 _MODELS = (Model("a", "half_plus_two"), Model("b", "half_plus_two"))

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from harness.checks import Logs, Returned
-from harness.scenario import (
-    All,
-    Answers,
-    Code,
-    Latest,
-    Level,
-    Model,
-    NoGap,
-    Publish,
-    Refuses,
-    Reload,
-    Request,
-    Scenario,
-    Shows,
-    Specific,
-    State,
-    Step,
-    side_by_side,
-)
+from harness.actions import Publish, Reload
+from harness.checks import Answers, Logs, NoGap, Refuses, Returned, Shows
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import All, Code, Latest, Level, Model, Request, Specific, State
 
 AVAILABLE, END = State.AVAILABLE, State.END
 

@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import re
 
-from harness.actions import Link, Put, Remove, Write
-from harness.checks import Closed, Logs, Passes, Pending
-from harness.scenario import (
-    All,
-    Answers,
-    Code,
-    Failed,
-    Level,
-    Model,
-    NoGap,
-    Protocol,
-    Publish,
-    Reload,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    Specific,
-    State,
-    Step,
-    Withdraw,
-    side_by_side,
-)
+from harness.actions import Link, Publish, Put, Reload, Remove, Replace, Withdraw, Write
+from harness.checks import Answers, Closed, Failed, Logs, NoGap, Passes, Pending, Shows
+from harness.scenario import Scenario, Step, side_by_side
 from harness.startup import ONE_MODEL, StartUp, Waits
+from harness.terms import All, Code, Level, Model, Protocol, Request, Specific, State
 from scenarios.versions import gone
 
 START, LOADING, AVAILABLE, UNLOADING, END = State

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.cases import Answer, Call, Refused, Text
 from harness.client.grpc import PREDICT, model_spec, predict_request
-from harness.scenario import All, Array, Code, Model, Scenario, Step, Tensors
+from harness.scenario import Scenario, Step
+from harness.terms import All, Array, Code, Model, Tensors
 from harness.wire import messages as wire
 from harness.wire import tensors
 

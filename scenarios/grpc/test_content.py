@@ -9,7 +9,7 @@ import pytest
 
 from harness.cases import Answer, AnyOf, GrpcCase, RestCase, ok, post
 from harness.client.grpc import model_spec
-from harness.scenario import Array, Level
+from harness.terms import Array, Level
 from harness.wire import messages as wire
 from harness.wire import tensors
 from scenarios.grpc.scenario import CONTENT, floats, predict

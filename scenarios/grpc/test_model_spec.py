@@ -16,7 +16,7 @@ from harness.client.grpc import (
     model_spec,
     predict_request,
 )
-from harness.scenario import Code, Level, Tensors
+from harness.terms import Code, Level, Tensors
 from harness.wire import messages as wire
 from scenarios.grpc.scenario import SCENARIO, answer, call, floats, invalid, predict
 

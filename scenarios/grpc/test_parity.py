@@ -6,7 +6,7 @@ import pytest
 
 from harness.models import BUILDERS
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.verdict import Mismatch, difference
 from scenarios.grpc.scenario import SCENARIO
 

@@ -11,7 +11,7 @@ import pytest
 from harness.cases import GrpcCase, Refused
 from harness.models import BUILDERS
 from harness.models.fan_out import OUTPUTS
-from harness.scenario import Code, Level, Tensors
+from harness.terms import Code, Level, Tensors
 from harness.wire import messages as wire
 from scenarios.grpc.scenario import SCENARIO, answer, floats, invalid, predict, tensor, with_input
 

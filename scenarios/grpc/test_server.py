@@ -12,7 +12,7 @@ from harness.cases import Call, GrpcCase, Refused
 from harness.client import GrpcClient, Refusal, RestClient
 from harness.client.grpc import PREDICT, predict_request
 from harness.player import Player
-from harness.scenario import Array, Code, Level, Protocol
+from harness.terms import Array, Code, Level, Protocol
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from scenarios.grpc.scenario import SCENARIO, answer, floats, predict

@@ -10,7 +10,7 @@ import pytest
 
 from harness.cases import GrpcCase
 from harness.models.echo import DTYPES
-from harness.scenario import Array, Level
+from harness.terms import Array, Level
 from harness.wire import messages as wire
 from harness.wire import tensors
 from scenarios.grpc.scenario import SCENARIO, answer, floats, invalid, tensor, with_input

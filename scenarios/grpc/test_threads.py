@@ -8,7 +8,7 @@ import pytest
 
 from harness.client import GrpcClient, Refusal
 from harness.player import Player
-from harness.scenario import Code, Level, Protocol
+from harness.terms import Code, Level, Protocol
 from harness.verdict import Mismatch
 from scenarios.grpc.scenario import THREADS, floats
 

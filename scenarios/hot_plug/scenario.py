@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.scenario import (
-    All,
-    Answers,
-    Code,
-    Drains,
-    Model,
-    NoGap,
-    Publish,
-    Refuses,
-    Rename,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-    Traffic,
-    Withdraw,
-)
+from harness.actions import Publish, Rename, Replace, Withdraw
+from harness.checks import Answers, Drains, NoGap, Refuses, Shows
+from harness.scenario import Scenario, Step
+from harness.terms import All, Code, Model, Request, State, Traffic
 
 AVAILABLE, END = State.AVAILABLE, State.END
 

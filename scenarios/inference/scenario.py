@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from harness.cases import Answer, Call, HttpRequest, Refused, Reply, Text, ok, post
 from harness.client.grpc import CLASSIFY, REGRESS, model_spec
 from harness.models.examples import example
-from harness.scenario import Code, Model, Scenario, Step
+from harness.scenario import Scenario, Step
+from harness.terms import Code, Model
 from harness.wire import messages as wire
 
 START = (Step("start", "Every configured model is served."),)

@@ -12,7 +12,7 @@ import pytest
 
 from harness.cases import GrpcCase, Refused
 from harness.models.examples import example
-from harness.scenario import Code, Level
+from harness.terms import Code, Level
 from harness.wire import messages as wire
 from scenarios.inference.scenario import (
     LABELS,

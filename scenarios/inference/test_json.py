@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import RestCase, error, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.inference.scenario import SCENARIO, json_classes, json_classify, json_regress, json_values
 
 pytestmark = pytest.mark.scenario(SCENARIO)

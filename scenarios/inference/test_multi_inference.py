@@ -10,7 +10,7 @@ import pytest
 from harness.cases import Answer, Call, GrpcCase, Refused
 from harness.client.grpc import MULTI_INFERENCE, model_spec
 from harness.models.examples import example
-from harness.scenario import Code, Level
+from harness.terms import Code, Level
 from harness.wire import messages as wire
 from scenarios.inference.scenario import (
     LABELS,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.cases import HttpRequest, Reply, error, ok, post
-from harness.scenario import Model, Scenario, Step
+from harness.scenario import Scenario, Step
+from harness.terms import Model
 
 SCENARIO = Scenario(
     id="json",

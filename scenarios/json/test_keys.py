@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import RestCase
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.json.scenario import SCENARIO, column, predict, refused, rows
 
 pytestmark = pytest.mark.scenario(SCENARIO)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import AnyOf, Json, RestCase, error, ok
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.json.scenario import SCENARIO, column, predict, rows
 
 pytestmark = pytest.mark.scenario(SCENARIO)

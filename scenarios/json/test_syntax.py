@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import Reply, RestCase
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.json.scenario import SCENARIO, in_row, predict, refused, rows, wrong
 
 pytestmark = pytest.mark.scenario(SCENARIO)

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.actions import Reload, Withdraw
 from harness.cases import Answer, Case, GrpcCase, Json, Refused, RestCase, get, ok
 from harness.cases import Call as GrpcCall
-from harness.checks import Returned
+from harness.checks import Answers, Describes, NoGap, Refuses, Returned, Shows
 from harness.client.grpc import GET_MODEL_STATUS, PREDICT
-from harness.scenario import (
-    Answers,
-    Call,
-    Code,
-    Describes,
-    Level,
-    Model,
-    NoGap,
-    Policy,
-    Refuses,
-    Reload,
-    Request,
-    Scenario,
-    Shows,
-    Specific,
-    State,
-    Step,
-    Withdraw,
-)
+from harness.scenario import Scenario, Step
 from harness.startup import PORTS, StartUp, refused
+from harness.terms import Call, Code, Level, Model, Policy, Request, Specific, State
 from harness.wire import messages as wire
 
 AVAILABLE, END = State.AVAILABLE, State.END

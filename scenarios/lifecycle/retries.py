@@ -5,25 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness import warmup
-from harness.actions import Copy
-from harness.checks import Logs, Passes
-from harness.scenario import (
-    All,
-    Answers,
-    Code,
-    Failed,
-    Level,
-    Model,
-    NoGap,
-    Publish,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-    Withdraw,
-    side_by_side,
-)
+from harness.actions import Copy, Publish, Withdraw
+from harness.checks import Answers, Failed, Logs, NoGap, Passes, Shows
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import All, Code, Level, Model, Request, State
 from scenarios.versions import GARBAGE, failed, gone
 
 START, LOADING, AVAILABLE, UNLOADING, END = State

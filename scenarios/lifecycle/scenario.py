@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.actions import Send
-from harness.checks import Answered, Moment, Passes, Precedes
-from harness.scenario import (
-    All,
-    Answers,
-    Failed,
-    Level,
-    Model,
-    NoGap,
-    Publish,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-    Traffic,
-    Withdraw,
-    side_by_side,
-)
+from harness.actions import Publish, Replace, Send, Withdraw
+from harness.checks import Answered, Answers, Failed, Moment, NoGap, Passes, Precedes, Shows
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import All, Level, Model, Request, State, Traffic
 from scenarios.versions import GARBAGE, failed, gone
 
 START, LOADING, AVAILABLE, UNLOADING, END = State

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from harness.actions import Put
-from harness.checks import Passes
-from harness.scenario import All, Answers, Level, Model, Request, Scenario, Shows, State, Step
+from harness.checks import Answers, Passes, Shows
+from harness.scenario import Scenario, Step
 from harness.startup import NO_RETRIES, PORTS, StartUp, not_loaded
+from harness.terms import All, Level, Model, Request, State
 from scenarios.lifecycle.retries import slow_to_load
 from scenarios.versions import GARBAGE
 

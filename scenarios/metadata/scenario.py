@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.scenario import All, Model, Scenario, Step
+from harness.scenario import Scenario, Step
+from harness.terms import All, Model
 
 SCENARIO = Scenario(
     id="metadata",

@@ -11,7 +11,7 @@ from harness.cases import Answer, Call, GrpcCase, Refused
 from harness.client.grpc import GET_MODEL_METADATA, model_spec
 from harness.models import BUILDERS
 from harness.player import Player
-from harness.scenario import Code, Level, Protocol, TensorSpec
+from harness.terms import Code, Level, Protocol, TensorSpec
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from harness.wire import tensors

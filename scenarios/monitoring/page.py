@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from harness.client import RestClient
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 from scenarios.monitoring.scenario import PATH
 

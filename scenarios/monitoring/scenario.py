@@ -7,7 +7,10 @@ import re
 import numpy as np
 
 from harness import warmup
-from harness.scenario import Code, Fails, Model, Publish, Scenario, Step
+from harness.actions import Publish
+from harness.checks import Fails
+from harness.scenario import Scenario, Step
+from harness.terms import Code, Model
 
 START = (Step("start", "Every configured model is served."),)
 FLAGS = {"monitoring_config_file": "$FILES/monitoring"}

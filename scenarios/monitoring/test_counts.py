@@ -22,7 +22,7 @@ from harness.client.grpc import (
 )
 from harness.models.examples import example
 from harness.player import Player
-from harness.scenario import Level, Protocol
+from harness.terms import Level, Protocol
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from scenarios.monitoring.page import SERVING, expect_growth, read

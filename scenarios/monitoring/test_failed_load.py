@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.player import Player
-from harness.scenario import Level, Protocol
+from harness.terms import Level, Protocol
 from harness.verdict import Mismatch
 from scenarios.monitoring.page import read
 from scenarios.monitoring.scenario import FAILED_LOAD

@@ -10,7 +10,7 @@ import pytest
 from harness.cases import HttpRequest, Reply, RestCase, get
 from harness.client import RestClient
 from harness.player import Player
-from harness.scenario import Level, Protocol
+from harness.terms import Level, Protocol
 from harness.verdict import Mismatch
 from scenarios.monitoring.page import SERVING, read
 from scenarios.monitoring.scenario import PATH, SCENARIO

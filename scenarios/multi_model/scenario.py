@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.scenario import (
-    All,
-    Answers,
-    Call,
-    Code,
-    Describes,
-    Level,
-    Model,
-    NoGap,
-    Publish,
-    Refuses,
-    Reload,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-    Traffic,
-)
+from harness.actions import Publish, Reload
+from harness.checks import Answers, Describes, NoGap, Refuses, Shows
+from harness.scenario import Scenario, Step
+from harness.terms import All, Call, Code, Level, Model, Request, State, Traffic
 
 AVAILABLE, END = State.AVAILABLE, State.END
 

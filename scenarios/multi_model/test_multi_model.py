@@ -8,7 +8,7 @@ import pytest
 
 from harness.client import RestClient
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 from scenarios.multi_model.scenario import SCENARIO
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.scenario import Level, Model, Protocol
 from harness.startup import NO_RETRIES, ONE_MODEL, PORTS, Exits, Serves, StartUp, not_loaded
+from harness.terms import Level, Model, Protocol
 
 _BASE = "--model_base_path=$MODELS/m"
 _GRPC_ALONE = ("--port=$GRPC", "--model_name=m", _BASE)

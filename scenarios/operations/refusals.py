@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.scenario import Level, Model, Protocol
 from harness.startup import NO_RETRIES, ONE_MODEL, PORTS, Exits, Serves, StartUp, not_loaded, refused
+from harness.terms import Level, Model, Protocol
 
 _CONFIG = (*PORTS, "--model_config_file=$FILES/models.config")
 _ONE_LIST = 'model_config_list { config { name: "m" base_path: "$MODELS/m" model_platform: "tensorflow" } }'

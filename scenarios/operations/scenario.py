@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from harness.scenario import Answers, Code, Level, Model, Refuses, Request, Scenario, Step
+from harness.checks import Answers, Refuses
+from harness.scenario import Scenario, Step
+from harness.terms import Code, Level, Model, Request
 
 SCENARIO = Scenario(
     id="no_rest_timeout",

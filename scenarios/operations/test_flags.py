@@ -11,9 +11,9 @@ import pytest
 from harness import starting
 from harness.client import GrpcClient, Refusal, RestClient
 from harness.models.graph_mode import GPU_SHIFT
-from harness.scenario import Model, Protocol
 from harness.startup import ONE_MODEL, M, Serves, StartUp, Waits
 from harness.targets import Launched
+from harness.terms import Model, Protocol
 from harness.verdict import Mismatch
 from scenarios.operations.flags import GPU_TAGS, PLATFORM_CONFIG, START_UPS
 

@@ -11,9 +11,9 @@ import pytest
 from harness import starting
 from harness.certificates import SERVER_NAME, pem
 from harness.client import GrpcClient, Refusal, Tls
-from harness.scenario import Code, Protocol, State
 from harness.startup import ONE_MODEL, M, Serves, StartUp
 from harness.targets import Launched
+from harness.terms import Code, Protocol, State
 from harness.verdict import Mismatch
 
 Launch = Callable[[StartUp], Launched]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import Json, RestCase, ok, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.operations.scenario import SCENARIO
 
 pytestmark = pytest.mark.scenario(SCENARIO)

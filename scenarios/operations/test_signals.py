@@ -17,9 +17,9 @@ import pytest
 
 from harness import starting
 from harness.client import Client, GrpcClient, Refusal, RestClient, Unreachable
-from harness.scenario import Code, Model
 from harness.startup import ONE_MODEL, Serves, StartUp, Waits
 from harness.targets import Launched
+from harness.terms import Code, Model
 from harness.verdict import Mismatch
 
 Launch = Callable[[StartUp], Launched]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harness.actions import Configure
-from harness.checks import Logs
-from harness.scenario import Answers, NoGap, Publish, Reload, Request, Scenario, Shows, State, Step
+from harness.actions import Configure, Publish, Reload
+from harness.checks import Answers, Logs, NoGap, Shows
+from harness.scenario import Scenario, Step
+from harness.terms import Request, State
 from scenarios.reload.models import BAD, A, B, C
 from scenarios.versions import GARBAGE, failed, gone
 

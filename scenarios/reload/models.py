@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.checks import Returned
-from harness.scenario import Code, Model
+from harness.terms import Code, Model
 
 A = Model("a", "half_plus_two", versions=(1, 2))
 B = Model("b", "half_plus_two", versions=(3,), offset=10)

@@ -7,26 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.actions import Configure, Send
-from harness.checks import Answered, Returned
-from harness.scenario import (
-    All,
-    Answers,
-    Code,
-    Level,
-    Model,
-    NoGap,
-    Publish,
-    Reload,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    Specific,
-    State,
-    Step,
-    side_by_side,
-)
+from harness.actions import Configure, Publish, Reload, Replace, Send
+from harness.checks import Answered, Answers, NoGap, Returned, Shows
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import All, Code, Level, Model, Request, Specific, State
 from scenarios.reload.models import BAD, A, B, C, not_available
 from scenarios.versions import GARBAGE, failed, gone
 

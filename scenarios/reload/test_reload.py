@@ -10,7 +10,7 @@ from harness import model_config
 from harness.client import GrpcClient
 from harness.client.grpc import RELOAD_CONFIG
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from scenarios.reload.file import FILE

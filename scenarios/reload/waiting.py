@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import re
 
-from harness.actions import Put
-from harness.checks import Logs, Pending, Returned
-from harness.scenario import (
-    Answers,
-    Call,
-    Code,
-    Level,
-    Model,
-    Publish,
-    Refuses,
-    Reload,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-)
+from harness.actions import Publish, Put, Reload, Replace
+from harness.checks import Answers, Logs, Pending, Refuses, Returned, Shows
+from harness.scenario import Scenario, Step
+from harness.terms import Call, Code, Level, Model, Request, State
 from scenarios.reload.models import BAD, A, not_available
 from scenarios.versions import GARBAGE, failed, gone
 

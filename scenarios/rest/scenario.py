@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from harness.cases import Reply, ok
-from harness.scenario import All, Model, Scenario, Step
+from harness.scenario import Scenario, Step
+from harness.terms import All, Model
 
 START = (Step("start", "Every configured model is served."),)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.cases import HttpRequest, Reply, RestCase, error, get, ok, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import BODY, CORS, answer, page
 
 pytestmark = pytest.mark.scenario(CORS)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import AnyOf, Json, RestCase, error, get, ok
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import SCENARIO, status
 
 pytestmark = pytest.mark.scenario(SCENARIO)

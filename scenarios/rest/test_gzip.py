@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import Long, RestCase, error, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import BODY, SCENARIO, answer
 
 pytestmark = pytest.mark.scenario(SCENARIO)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness.cases import AnyOf, HttpRequest, Long, Reply, RestCase, error, get, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import BODY, SCENARIO, answer, page, status
 
 pytestmark = pytest.mark.scenario(SCENARIO)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import HttpRequest, Reply, RestCase, error
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import BODY, SCENARIO, page, status
 
 pytestmark = pytest.mark.scenario(SCENARIO)

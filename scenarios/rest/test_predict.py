@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness.cases import JSON_TYPE, AnyOf, Reply, RestCase, error, error_body, get, ok, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import BODY, SCENARIO, answer
 
 pytestmark = pytest.mark.scenario(SCENARIO)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import Json, Reply, RestCase, error, ok, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import TIMEOUT
 
 pytestmark = pytest.mark.scenario(TIMEOUT)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.cases import Json, Reply, RestCase, error, get, ok, post
-from harness.scenario import Level
+from harness.terms import Level
 from scenarios.rest.scenario import BODY, SCENARIO, answer, page, status
 
 pytestmark = pytest.mark.scenario(SCENARIO)

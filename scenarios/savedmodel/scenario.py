@@ -6,25 +6,11 @@ import re
 
 import numpy as np
 
+from harness.actions import Publish, Replace
+from harness.checks import Answers, Describes, Fails, Refuses, Shows
 from harness.models import vocabulary
-from harness.scenario import (
-    Answers,
-    Code,
-    Cut,
-    Describes,
-    Fails,
-    Files,
-    Level,
-    Model,
-    Publish,
-    Refuses,
-    Replace,
-    Request,
-    Scenario,
-    Shows,
-    State,
-    Step,
-)
+from harness.scenario import Scenario, Step
+from harness.terms import Code, Cut, Files, Level, Model, Request, State
 
 AVAILABLE, END = State.AVAILABLE, State.END
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 from scenarios.savedmodel.scenario import SCENARIO
 

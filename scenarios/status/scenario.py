@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-from harness.scenario import All, Code, Failed, Model, Publish, Scenario, Shows, State, Step
+from harness.actions import Publish
+from harness.checks import Failed, Shows
+from harness.scenario import Scenario, Step
+from harness.terms import All, Code, Model, State
 
 SCENARIO = Scenario(
     id="status",

@@ -10,7 +10,7 @@ from harness.cases import Answer, Call, GrpcCase, Refused
 from harness.client import GrpcClient
 from harness.client.grpc import GET_MODEL_STATUS, model_spec
 from harness.player import Player
-from harness.scenario import Code, Level, Protocol, State
+from harness.terms import Code, Level, Protocol, State
 from harness.verdict import Mismatch
 from harness.wire import messages as wire
 from scenarios.status.scenario import SCENARIO

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.scenario import (
-    All,
-    Answers,
-    Call,
-    Code,
-    Describes,
-    Latest,
-    Level,
-    Model,
-    NoGap,
-    Refuses,
-    Reload,
-    Request,
-    Scenario,
-    Shows,
-    Specific,
-    State,
-    Step,
-    Traffic,
-)
+from harness.actions import Reload
+from harness.checks import Answers, Describes, NoGap, Refuses, Shows
+from harness.scenario import Scenario, Step
+from harness.terms import All, Call, Code, Latest, Level, Model, Request, Specific, State, Traffic
 
 AVAILABLE, END = State.AVAILABLE, State.END
 

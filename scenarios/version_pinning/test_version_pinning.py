@@ -9,7 +9,7 @@ import pytest
 from harness.client import RestClient
 from harness.client.rest import model_path
 from harness.player import Player
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 from scenarios.version_pinning.scenario import SCENARIO
 

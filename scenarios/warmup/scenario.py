@@ -11,18 +11,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from harness import warmup
-from harness.scenario import (
-    Answers,
-    Code,
-    Fails,
-    Files,
-    Level,
-    Model,
-    Publish,
-    Request,
-    Scenario,
-    Step,
-)
+from harness.actions import Publish
+from harness.checks import Answers, Fails
+from harness.scenario import Scenario, Step
+from harness.terms import Code, Files, Level, Model, Request
 from harness.wire import messages as wire
 
 #: The model name in a record of ``NAMES``, which nobody else ever uses.

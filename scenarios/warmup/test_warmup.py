@@ -10,8 +10,8 @@ import pytest
 
 from harness.client import RestClient
 from harness.player import Player
-from harness.scenario import Model, Protocol
 from harness.startup import NO_RETRIES, ONE_MODEL, Serves, StartUp
+from harness.terms import Model, Protocol
 from harness.verdict import Mismatch
 from scenarios.warmup.scenario import BAD, GOOD, NAME_IN_RECORD, SCENARIO, TWICE, add, bring
 

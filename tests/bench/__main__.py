@@ -21,7 +21,7 @@ from harness.client import json_form
 from harness.client.grpc import predict_request
 from harness.loadgen import bench as generator
 from harness.models import cache
-from harness.scenario import Tensors
+from harness.terms import Tensors
 from tests.bench.drivers import Load, drive_grpc, drive_rest
 from tests.bench.processes import Running, reference, running
 

@@ -18,7 +18,7 @@ import pytest
 from harness import targets
 from harness.client import GrpcClient
 from harness.models import cache
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from tests.golden.recordings import Play, Record
 from tests.golden.replay import Difference, grpc_difference, rest_difference
 from tests.golden.setups import SETUPS

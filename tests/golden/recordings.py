@@ -19,7 +19,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.scenario import Protocol
+from harness.terms import Protocol
 
 FOLDER = Path(__file__).parent
 

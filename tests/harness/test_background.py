@@ -8,7 +8,7 @@ import pytest
 from harness.background import Errand, Errands
 from harness.checks import Answered, Pending, Returned
 from harness.client import Exchange, Refusal
-from harness.scenario import Code
+from harness.terms import Code
 from harness.verdict import Mismatch
 
 FACTS = ("1",)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.checks import Logs, Moment, Passes, Precedes
-from harness.scenario import State
+from harness.terms import State
 
 FACTS = ("1",)
 START, LOADING, AVAILABLE, UNLOADING, END = State

@@ -9,7 +9,7 @@ import pytest
 from harness import differential
 from harness.client import Exchange, grpc
 from harness.differential import Outcome, compare, differences, summary
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.wire import messages as wire
 from tests.harness.tiny import RIGHT, lines, run
 
@@ -217,7 +217,8 @@ def test_what_differs_is_told_by_cause(tiny: pytest.Pytester) -> None:
 
 def test_what_one_side_cannot_do_is_not_compared(tiny: pytest.Pytester) -> None:
     from harness import targets
-    from harness.scenario import Model, Scenario
+    from harness.scenario import Scenario
+    from harness.terms import Model
 
     server = targets.parse(RIGHT).start(Scenario("s", "t", (Model("m", "grid"),), ()))
     try:

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 
 from harness import model_config
-from harness.scenario import All, Latest, Model, Policy, Specific
+from harness.terms import All, Latest, Model, Policy, Specific
 from harness.wire import messages as wire
 
 

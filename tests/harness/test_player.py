@@ -14,30 +14,23 @@ import numpy as np
 import pytest
 
 from harness import targets
-from harness.actions import Put, Send
-from harness.checks import Answered, Moment, Passes, Pending, Precedes, Returned
-from harness.client.grpc import RELOAD_CONFIG
-from harness.player import Event, Player, contents_needed
-from harness.scenario import (
-    Action,
-    All,
+from harness.actions import Action, Publish, Put, Reload, Replace, Send, Withdraw
+from harness.checks import (
+    Answered,
     Answers,
     Check,
-    Code,
     Drains,
-    Model,
-    Protocol,
-    Publish,
-    Reload,
-    Replace,
-    Request,
-    Scenario,
+    Moment,
+    Passes,
+    Pending,
+    Precedes,
+    Returned,
     Shows,
-    State,
-    Step,
-    Withdraw,
-    side_by_side,
 )
+from harness.client.grpc import RELOAD_CONFIG
+from harness.player import Event, Player, contents_needed
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import All, Code, Model, Protocol, Request, State
 from harness.verdict import Mismatch
 from tests.miniatures import standins
 

@@ -78,7 +78,8 @@ def test_any_order_works(tiny: pytest.Pytester) -> None:
 
 def test_what_a_target_cannot_do_is_skipped_with_the_reason(tiny: pytest.Pytester) -> None:
     from harness import targets
-    from harness.scenario import Model, Scenario
+    from harness.scenario import Scenario
+    from harness.terms import Model
 
     command = targets.parse(f"command:{sys.executable} -m tests.miniatures.server Right")
     server = command.start(Scenario("s", "t", (Model("m", "grid"),), ()))

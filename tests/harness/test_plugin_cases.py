@@ -21,7 +21,8 @@ TESTS = """
     import pytest
     from harness.cases import *
     from harness.client.grpc import PREDICT
-    from harness.scenario import Code, Level, Model, Scenario, Step
+    from harness.scenario import Scenario, Step
+    from harness.terms import Code, Level, Model
     from harness.wire import messages as wire, tensors
 
     TINY = Scenario("tiny", "A tiny scenario", (Model("m", "half_plus_two"),), (Step("start", "It runs."),))

@@ -10,7 +10,8 @@ import pytest
 
 from harness import recipe, recording, targets
 from harness.client import Exchange
-from harness.scenario import Model, Protocol, Scenario
+from harness.scenario import Scenario
+from harness.terms import Model, Protocol
 from reports import schema
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.actions import Copy, Link, Put, Remove, Touch, Write
+from harness.actions import Copy, Link, Publish, Put, Reload, Remove, Rename, Replace, Touch, Withdraw, Write
 from harness.models import BUILDERS, cache
 from harness.repository import Repository
-from harness.scenario import Cut, Model, Publish, Reload, Rename, Replace, Withdraw
+from harness.terms import Cut, Model
 
 FILES = 40
 

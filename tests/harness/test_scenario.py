@@ -6,29 +6,21 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from harness.scenario import (
+from harness.actions import Publish, Reload, Replace, Withdraw
+from harness.checks import Answers, NoGap, Refuses, Shows
+from harness.scenario import Scenario, Step, side_by_side
+from harness.terms import (
     All,
-    Answers,
     Call,
     Capability,
     Code,
     Latest,
     Model,
-    NoGap,
     Policy,
-    Publish,
-    Refuses,
-    Reload,
-    Replace,
     Request,
-    Scenario,
-    Shows,
     Specific,
     State,
-    Step,
     Traffic,
-    Withdraw,
-    side_by_side,
 )
 
 M = Model("m", "half_plus_two", versions=(1, 2), offset=10)

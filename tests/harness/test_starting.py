@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from harness import starting, targets
-from harness.scenario import Protocol
 from harness.startup import Exits, Outcome, Serves, StartUp, Waits
 from harness.targets import Launched
+from harness.terms import Protocol
 from harness.verdict import Mismatch
 
 REST = (Protocol.REST,)

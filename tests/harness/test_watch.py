@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from harness.client import Refusal, Unreachable, VersionStatus
-from harness.scenario import Code, State
+from harness.terms import Code, State
 from harness.verdict import Mismatch
 from harness.watch import Drain, Stream
 

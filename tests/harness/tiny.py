@@ -13,7 +13,10 @@ ROOT = Path(__file__).parents[2]
 RIGHT = f"command:{sys.executable} -m tests.miniatures.server Right"
 
 SCENARIO = """
+    from harness.actions import *
+    from harness.checks import *
     from harness.scenario import *
+    from harness.terms import *
 
     SCENARIO = Scenario(
         "tiny",

@@ -13,8 +13,9 @@ import pytest
 from harness import targets
 from harness.client import GrpcClient, RestClient
 from harness.player import Player
-from harness.scenario import Model, Protocol, Scenario, Step
+from harness.scenario import Scenario, Step
 from harness.targets.process import LaunchedProcess
+from harness.terms import Model, Protocol
 
 #: What a campaign may add to the resident memory, in bytes: allocators keep some of what they once had.
 MEMORY = 48 << 20

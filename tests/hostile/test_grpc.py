@@ -26,7 +26,7 @@ from harness.client.grpc import (
 )
 from harness.models.echo import DTYPES
 from harness.models.examples import example
-from harness.scenario import Code
+from harness.terms import Code
 from harness.wire import messages as wire
 from harness.wire import tensors
 from tests.hostile.conftest import Server

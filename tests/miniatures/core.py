@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness import models
 from harness.models.cache import ORIGIN
-from harness.scenario import Code, State, Tensors
+from harness.terms import Code, State, Tensors
 from harness.wire import messages as wire
 
 #: Seconds between two looks at the disk, whatever the flag says: tests wait less.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness.scenario import State, Tensors
+from harness.terms import State, Tensors
 from harness.wire import messages as wire
 from tests.miniatures.core import Miniature, Refused, Servable
 

@@ -18,7 +18,7 @@ import numpy as np
 from google.protobuf import text_format
 
 from harness.client.outcome import HTTP_STATUS
-from harness.scenario import Array, Code, Tensors, TensorSpec
+from harness.terms import Array, Code, Tensors, TensorSpec
 from harness.wire import messages as wire
 from harness.wire import tensors
 from tests.miniatures.core import Miniature, Refused, Servable

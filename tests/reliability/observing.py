@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.client import GrpcClient, RestClient
-from harness.scenario import State
 from harness.targets.process import LaunchedProcess
+from harness.terms import State
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from harness.client import GrpcClient, RestClient
-from harness.scenario import Model, Scenario, State
+from harness.scenario import Scenario
 from harness.targets.process import ProcessServer
+from harness.terms import Model, State
 from tests.reliability.observing import grpc, rest, states, until
 
 SCENARIO = Scenario("drain", "A slow model", models=(Model("slow", "slow"),), steps=())

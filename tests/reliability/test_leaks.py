@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from harness import warmup
-from harness.scenario import Files, Model, Publish, Scenario, State, Step
+from harness.actions import Publish
+from harness.scenario import Scenario, Step
 from harness.targets.process import ProcessServer
+from harness.terms import Files, Model, State
 from tests.reliability.observing import counter, footprint, rest, states, until
 
 ATTEMPTS = 100

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.scenario import Model, Scenario, State
+from harness.scenario import Scenario
 from harness.targets.process import ProcessServer
+from harness.terms import Model, State
 from tests.reliability.conftest import WEIGHTS_MB
 from tests.reliability.observing import footprint, grpc, states, until
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.client import Unreachable
-from harness.scenario import All, Model, Scenario, Specific, State
+from harness.scenario import Scenario
 from harness.targets.process import ProcessServer
+from harness.terms import All, Model, Specific, State
 from tests.reliability.observing import grpc, rest, states, until
 
 SCENARIO = Scenario(

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.client import GrpcClient, RestClient
-from harness.scenario import Model, Scenario, State
+from harness.scenario import Scenario
 from harness.targets.process import ProcessServer
+from harness.terms import Model, State
 from tests.reliability.observing import grpc, rest, states, until
 
 #: The disk is looked at once a second, so versions are swapped in many models at a time.

@@ -17,7 +17,7 @@ from harness import model_config
 from harness.client import BadReply, Client, Exchange, GrpcClient, Refusal, RestClient, Unreachable
 from harness.client.rest import model_path, raw
 from harness.models import BUILDERS
-from harness.scenario import All, Code, Model, Protocol, State
+from harness.terms import All, Code, Model, Protocol, State
 from harness.wire import messages as wire
 from tests.miniatures.faults import Right
 from tests.miniatures.server import GrpcFront, RestFront

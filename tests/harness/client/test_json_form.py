@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from harness.client import json_form
 from harness.client.outcome import UNNAMED, BadReply
-from harness.scenario import Array, Tensors
+from harness.terms import Array, Tensors
 
 F = np.float32
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.loadgen.checking import UNKNOWN, Check, Expected, WrongReply, differs
-from harness.scenario import Protocol
+from harness.terms import Protocol
 from harness.wire import messages as wire
 from harness.wire import tensors
 

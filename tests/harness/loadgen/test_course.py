@@ -1,17 +1,7 @@
+from harness.actions import Publish, Reload, Rename, Replace, Withdraw
 from harness.loadgen.course import Course
-from harness.scenario import (
-    All,
-    Model,
-    Publish,
-    Reload,
-    Rename,
-    Replace,
-    Request,
-    Scenario,
-    Specific,
-    Step,
-    Withdraw,
-)
+from harness.scenario import Scenario, Step
+from harness.terms import All, Model, Request, Specific
 
 
 def situations(models, *actions, **more):

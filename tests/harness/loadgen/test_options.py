@@ -4,7 +4,7 @@ import pytest
 
 from harness.loadgen import options
 from harness.loadgen.options import BadOption
-from harness.scenario import Protocol
+from harness.terms import Protocol
 
 
 class Parser(argparse.ArgumentParser):

@@ -13,7 +13,7 @@ from harness.loadgen import grpc_sender, rest_sender
 from harness.loadgen.calibration import NullServer, reply_header
 from harness.loadgen.grpc_sender import GrpcSender
 from harness.loadgen.rest_sender import RestSender
-from harness.scenario import Code
+from harness.terms import Code
 
 METHOD = "/test.Echo/Call"
 BIG = bytes(range(256)) * 20_000  # 5 MB: more than any flow-control window

@@ -3,11 +3,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.actions import Publish, Withdraw
 from harness.client import Refusal
 from harness.loadgen.arrivals import Arrival, Stage
 from harness.loadgen.plan import Phase
 from harness.loadgen.steps import StepClock
-from harness.scenario import Publish, Step, Withdraw
+from harness.scenario import Step
 
 STEPS = (
     Step("look", ""),

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from harness.actions import Publish
 from harness.client import Metadata, json_form
 from harness.client.grpc import PREDICT
 from harness.client.outcome import SignatureInfo
@@ -12,7 +13,8 @@ from harness.loadgen.checking import Check
 from harness.loadgen.plan import Plan
 from harness.loadgen.traffic import Mix, TrafficError
 from harness.models import BUILDERS
-from harness.scenario import Model, Protocol, Publish, Request, Scenario, Step, TensorSpec, Traffic
+from harness.scenario import Scenario, Step
+from harness.terms import Model, Protocol, Request, TensorSpec, Traffic
 from harness.wire import messages as wire
 from harness.wire import tensors
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.models import BUILDERS, Builder
-from harness.scenario import Array, Tensors, TensorSpec
+from harness.terms import Array, Tensors, TensorSpec
 
 SPECIAL = {"DT_FLOAT": np.float32, "DT_DOUBLE": np.float64, "DT_HALF": np.float16, "DT_STRING": object}
 

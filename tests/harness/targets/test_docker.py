@@ -15,13 +15,15 @@ import docker
 import pytest
 
 from harness import targets
+from harness.actions import Publish
 from harness.models import cache
 from harness.player import contents_needed
-from harness.scenario import All, Model, Protocol, Publish, Scenario, State, Step
+from harness.scenario import Scenario, Step
 from harness.startup import NO_RETRIES, ONE_MODEL, StartUp, Waits
 from harness.targets import StartError, Unsupported, UsageError
 from harness.targets.docker import DockerServer, DockerTarget
 from harness.targets.engine import RUNNER, present_engine
+from harness.terms import All, Model, Protocol, State
 
 ROOT = Path(__file__).parents[3]
 IMAGE = os.environ.get("TFSERVING_HARNESS_TEST_IMAGE", "")

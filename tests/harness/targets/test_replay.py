@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness import targets
-from harness.scenario import Capability
 from harness.targets import tape
 from harness.targets.tape import Tape, TapeError
+from harness.terms import Capability
 from tests.harness.tiny import RIGHT, lines, outcomes, run
 
 pytest_plugins = "pytester"

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from harness import targets
+from harness.actions import Publish
 from harness.client import GrpcClient, RestClient
 from harness.player import contents_needed
-from harness.scenario import All, Capability, Model, Publish, Scenario, State, Step
+from harness.scenario import Scenario, Step
 from harness.targets import StartError, Unsupported, UsageError
 from harness.targets.process import ProcessServer
+from harness.terms import All, Capability, Model, State
 from tests.miniatures import standins
 
 RIGHT = f"command:{sys.executable} -m tests.miniatures.server Right"

@@ -11,12 +11,14 @@ import grpc
 import pytest
 
 from harness import targets
+from harness.actions import Publish
 from harness.certificates import SERVER_NAME, pem
 from harness.client import Exchange, GrpcClient, RestClient, Unreachable
 from harness.player import contents_needed
-from harness.scenario import All, Capability, Model, Protocol, Publish, Scenario, State, Step
+from harness.scenario import Scenario, Step
 from harness.targets import StartError, Unsupported
 from harness.targets.url import UrlTarget
+from harness.terms import All, Capability, Model, Protocol, State
 from tests.harness.tiny import RIGHT, lines, run
 from tests.miniatures import standins
 
