@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,15 +85,21 @@ def test_actions_on_the_server_are_not_for_the_repository(repository: Repository
 def test_a_reader_never_sees_half_a_version(repository: Repository) -> None:
     base, partial, stop = repository.base("m"), [], threading.Event()
 
+    def look(entry: Path) -> None:
+        with suppress(FileNotFoundError):  # withdrawn since it was listed
+            folder = os.open(entry, os.O_DIRECTORY)
+            try:
+                count = len(os.listdir(folder))
+                # One that was renamed aside while it was being listed may look emptier.
+                if count != FILES and os.path.samestat(os.fstat(folder), entry.stat()):
+                    partial.append(count)
+            finally:
+                os.close(folder)
+
     def watch() -> None:
         while not stop.is_set():
             for entry in [entry for entry in base.iterdir() if entry.name.isdigit()]:
-                try:
-                    count = len(list(entry.iterdir()))
-                except FileNotFoundError:
-                    continue  # withdrawn since it was listed
-                if count != FILES and entry.exists():
-                    partial.append(count)
+                look(entry)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -101,7 +109,6 @@ def test_a_reader_never_sees_half_a_version(repository: Repository) -> None:
         repository.withdraw("m", 9)
     stop.set()
     watcher.join(10)
-    # A version that is renamed aside while it is being listed may look emptier; it is gone by then.
     assert not partial
 
 
