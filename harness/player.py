@@ -29,7 +29,7 @@ from harness.judge import Judge
 from harness.models import cache
 from harness.observing import Case, Observers
 from harness.scenario import Scenario
-from harness.targets import Target, Unsupported, require
+from harness.targets import Server, Target, Unsupported, require
 from harness.terms import Protocol, Request, State
 from harness.verdict import Mismatch
 
@@ -89,8 +89,12 @@ class Player:
         *,
         patience: float = PATIENCE,
         on_event: Callable[[Event], None] = lambda _: None,
+        server: Server | None = None,
     ) -> None:
-        """Start the server and wait for its models. Raises Unsupported, StartError, BuildError."""
+        """Start the server, unless it was started before, and wait for its models.
+
+        Raises Unsupported, StartError, BuildError.
+        """
         self.scenario = scenario
         self.target = target
         self.evidence: list[Exchange] = []
@@ -106,7 +110,7 @@ class Player:
         self._broken: Mismatch | None = None
         require(target, scenario.needs)
         cache.prepare(contents_needed(scenario), lambda text: self._tell("build", text))
-        self.server = target.start(scenario)
+        self.server = target.start(scenario) if server is None else server
         rest, grpc = self.server.addresses
         self._tell("start", f"server for scenario {scenario.id}: REST {rest}, gRPC {grpc}")
         try:

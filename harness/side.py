@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from harness import targets
+from harness.ahead import Ahead, can_wait
 from harness.launching import Launcher
 from harness.models import cache
 from harness.models.cache import BuildError
@@ -38,6 +39,7 @@ class Side:
         self.launcher = Launcher(target, settings.say)
         self._settings = settings
         self._scenarios: Mapping[str, Scenario] = {}
+        self._ahead = Ahead(target)
         self._failed: dict[str, Exception] = {}
         self._bare: dict[str, Scenario] = {}
 
@@ -73,11 +75,26 @@ class Side:
                 self._settings.protocols,
                 patience=self._settings.patience,
                 on_event=self._settings.event,
+                server=self._ahead.take(scenario),
             )
         except (targets.Unsupported, targets.StartError, BuildError) as error:
             self._failed[scenario.id] = error  # once is enough: a start that fails can take minutes
             raise
+        following = self._following(scenario)
+        if following is not None and can_wait(following, self.target):
+            self._ahead.begin(following)
         return self.active
+
+    def _following(self, scenario: Scenario) -> Scenario | None:
+        """The next of the scenarios that will come for which the server of ``scenario`` cannot serve."""
+        ids = list(self._scenarios)
+        if scenario.id not in ids:
+            return None
+        coming = [self._scenarios[id_] for id_ in ids[ids.index(scenario.id) :]]
+        for before, after in itertools.pairwise(coming):
+            if any(step.actions for step in before.steps) or after.setting != scenario.setting:
+                return after
+        return None
 
     def without_models(self, scenario: Scenario) -> Scenario:
         """The scenario's server with whatever models it has, and no step that needs others."""
@@ -104,6 +121,7 @@ class Side:
     def close(self) -> None:
         """Stop what is running."""
         self.launcher.close()
+        self._ahead.close()
         if self.active is not None:
             self.active.close()
             self.active = None
