@@ -147,8 +147,10 @@ class Run:
             users=settings.profile.users or 0,
         )
         clock = gevent.spawn(self._clock.play, results.phase)
-        self._watch(results)
-        clock.kill()
+        try:
+            self._watch(results)
+        finally:  # whoever plays may be stopped from outside
+            clock.kill()
 
     def stop(self, seconds: float) -> None:
         """End the phase under way, and wait up to ``seconds`` for the last replies."""
