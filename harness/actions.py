@@ -113,6 +113,21 @@ class Put(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Bring(Action):
+    """A base path of somebody's own is copied, with all its version folders and whatever else is there.
+
+    ``source`` is that base path, or one SavedModel, which becomes version 1.
+    """
+
+    model: str
+    source: str
+    needs: ClassVar = Capability.REPOSITORY
+
+    def __str__(self) -> str:
+        return f"bring {self.source} as {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
 class Remove(Action):
     """An entry disappears at once; without ``entry`` the base path itself does."""
 

@@ -7,7 +7,8 @@ and is skipped where one of them cannot do what it needs.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,6 +25,10 @@ from harness.targets import StartError, Unsupported
 LINE = "_conformance_check"
 #: The attribute of a report that holds the exchanges of its check.
 EVIDENCE = "_conformance_evidence"
+#: Ids that the summary shows for each cause.
+_IDS_SHOWN = 5
+#: Characters of a cause that it shows; the record has all of it.
+_CAUSE_SHOWN = 300
 
 
 def play(
@@ -135,3 +140,20 @@ def _told(line: dict[str, Any], found: list[Difference], sides: tuple[Side, Side
         f"{line['id']} ({line['level']})\nrule:     {line['rule']}\n"
         f"here:     {sides[0].target.spec}\nthere:    {sides[1].target.spec}\n{told}"
     )
+
+
+def tell(
+    reporter: pytest.TerminalReporter, compared: Sequence[Mapping[str, Any]], sides: Sequence[Side]
+) -> None:
+    """Write what differs between two servers, the most frequent cause first."""
+    reporter.section("differences")
+    outcomes = Counter(line["outcome"] for line in compared)
+    reporter.line(f"here: {sides[0].target.spec}, there: {sides[1].target.spec}")
+    reporter.line(
+        f"{len(compared)} checks: {outcomes['passed']} alike, {outcomes['skipped']} not compared, "
+        f"{sum(outcomes.values()) - outcomes['passed'] - outcomes['skipped']} differ"
+    )
+    found = ((line["id"], line["diff"]["cause"]) for line in compared if line.get("diff"))
+    for cause, ids in differential.summary(found):
+        more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
+        reporter.line(f"{len(ids)} x {cause[:_CAUSE_SHOWN]}: {', '.join(ids[:_IDS_SHOWN])}{more}")

@@ -114,8 +114,8 @@ class Player:
         rest, grpc = self.server.addresses
         self._tell("start", f"server for scenario {scenario.id}: REST {rest}, gRPC {grpc}")
         try:
-            self._protocols = tuple(protocol for protocol in protocols if self._address(protocol))
-            if not self._protocols:
+            self.protocols = tuple(protocol for protocol in protocols if self._address(protocol))
+            if not self.protocols:
                 raise Unsupported(f"target {target.spec} has no address for {', '.join(protocols)}")
             self._acted = time.monotonic()
             if scenario.opens:
@@ -270,7 +270,7 @@ class Player:
                 yield from (
                     Case(index, check, protocol)
                     for protocol in protocols
-                    if protocol is None or protocol in self._protocols
+                    if protocol is None or protocol in self.protocols
                 )
 
     # ----------------------------------------------------------------- what runs meanwhile
@@ -352,7 +352,7 @@ class Player:
 
     def _await_models(self) -> None:
         """Wait until all versions that the start serves are AVAILABLE: ports open earlier [3.4.3]."""
-        client = self.client(self._protocols[0])
+        client = self.client(self.protocols[0])
         for model in self.scenario.models:
             wanted = set(model.served())
             while wanted and time.monotonic() < self._acted + self.scenario.poll_seconds + self._patience:

@@ -10,7 +10,6 @@ marks see nothing of this plugin.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,19 @@ from typing import Any
 import pytest
 
 import reports
-from harness import catalogue, comparing, exchange, expecting, launching, lines, recording, targets
+from harness import (
+    catalogue,
+    comparing,
+    exchange,
+    expecting,
+    launching,
+    lines,
+    own_models,
+    recording,
+    targets,
+)
 from harness.cases import Case
 from harness.comparing import EVIDENCE, LINE
-from harness.differential import summary
 from harness.lines import StepCheck, is_check
 from harness.models.cache import BuildError
 from harness.player import PATIENCE, Event, Player
@@ -31,10 +39,6 @@ from harness.targets.replay import RecordedTarget
 from harness.terms import Capability, Protocol
 from harness.verdict import Mismatch
 
-#: Ids that the summary of a comparison shows for each cause.
-_IDS_SHOWN = 5
-#: Characters of a cause that it shows; the record has all of it.
-_CAUSE_SHOWN = 300
 _SESSION = pytest.StashKey["ConformanceSession"]()
 
 
@@ -59,6 +63,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--known-failures",
         metavar="FILE",
         help="checks expected to fail; default known_failures/<kind of target>.toml, 'none' for none",
+    )
+    group.addoption(
+        "--own-model",
+        action="append",
+        default=[],
+        metavar="NAME[=FOLDER]",
+        help="model of your own for scenarios/any_model, with its base path or SavedModel; the name alone "
+        "where the target serves it already; may be given several times",
     )
     group.addoption("--protocol", default="both", choices=("rest", "grpc", "both"), help="protocols to test")
     group.addoption(
@@ -86,13 +98,16 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = [targets.parse(spec) for spec in specs]
         if golden is not None:
             chosen[0] = RecordedTarget(chosen[0], Path(golden))
+        own = own_models.parse(config.getoption("own_model"), chosen[0])
     except targets.UsageError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[_SESSION] = session = ConformanceSession(config, chosen)
     launching.register(config, session.side.launcher)
+    own_models.register(config, own)
     config.pluginmanager.register(session, "conformance-session")
     config.pluginmanager.register(session.expectations, "conformance-expectations")
     config.pluginmanager.register(launching, "conformance-launching")
+    config.pluginmanager.register(own_models, "conformance-own-models")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -301,7 +316,7 @@ class ConformanceSession:
         if self._record is None:
             return
         if self.against is not None:
-            _tell_differences(terminalreporter, self._compared, self.sides)
+            comparing.tell(terminalreporter, self._compared, self.sides)
         terminalreporter.section("conformance")
         for level, outcomes in sorted(self._record.levels.items()):
             words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
@@ -356,6 +371,7 @@ class ConformanceSession:
                     "record_golden",
                     "patience",
                     "known_failures",
+                    "own_model",
                 )
             },
         )
@@ -394,20 +410,3 @@ def _param(played: StepCheck) -> Any:
     mark = pytest.mark.fact(*played.check.facts, level=played.check.level)
     suffix = "" if played.protocol is None else f"-{played.protocol}"
     return pytest.param(played, id=f"{played.step.id}/{played.check.key}{suffix}", marks=mark)
-
-
-def _tell_differences(
-    reporter: pytest.TerminalReporter, compared: list[dict[str, Any]], sides: list[Side]
-) -> None:
-    """What differs between two servers, the most frequent cause first."""
-    reporter.section("differences")
-    outcomes = Counter(line["outcome"] for line in compared)
-    reporter.line(f"here: {sides[0].target.spec}, there: {sides[1].target.spec}")
-    reporter.line(
-        f"{len(compared)} checks: {outcomes['passed']} alike, {outcomes['skipped']} not compared, "
-        f"{sum(outcomes.values()) - outcomes['passed'] - outcomes['skipped']} differ"
-    )
-    causes = summary((line["id"], line["diff"]["cause"]) for line in compared if line.get("diff"))
-    for cause, ids in causes:
-        more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
-        reporter.line(f"{len(ids)} x {cause[:_CAUSE_SHOWN]}: {', '.join(ids[:_IDS_SHOWN])}{more}")

@@ -15,9 +15,25 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness import models
-from harness.actions import Action, Copy, Link, Publish, Put, Remove, Rename, Replace, Touch, Withdraw, Write
+from harness.actions import (
+    Action,
+    Bring,
+    Copy,
+    Link,
+    Publish,
+    Put,
+    Remove,
+    Rename,
+    Replace,
+    Touch,
+    Withdraw,
+    Write,
+)
 from harness.models import cache
 from harness.terms import Cut, Files, Model
+
+#: The file that makes a folder a SavedModel.
+SAVED_MODEL = "saved_model.pb"
 
 
 class Repository:
@@ -56,6 +72,8 @@ class Repository:
                 place = self.base(model) / entry
                 place.parent.mkdir(parents=True, exist_ok=True)
                 self._copy(model, 0, contents, files).rename(place)
+            case Bring(model, source):
+                self._bring(model, Path(source))
             case Remove(model, entry):
                 self._remove(model, entry)
             case Write(model, entry, content):
@@ -90,6 +108,15 @@ class Repository:
         place.rename(old)
         new.rename(place)
         shutil.rmtree(old)
+
+    def _bring(self, model: str, source: Path) -> None:
+        """Copy aside, then let every entry appear at once."""
+        aside, base = self._beside(model), self.base(model)
+        one = (source / SAVED_MODEL).exists()
+        shutil.copytree(source, aside / "1" if one else aside)
+        for entry in aside.iterdir():
+            entry.rename(base / entry.name)
+        aside.rmdir()
 
     def _remove(self, model: str, entry: str) -> None:
         """Let an entry, or the whole base path, disappear."""

@@ -95,7 +95,8 @@ class Scenario:
     @property
     def needs(self) -> frozenset[Capability]:
         """What the target must be able to do to begin: a running server has its flags already."""
-        return frozenset({Capability.START} if self.flags or self.before or not self.opens else ())
+        start = {Capability.START} if self.flags or not self.opens else set()
+        return frozenset(start | {action.needs for action in self.before if action.needs is not None})
 
     @property
     def setting(self) -> tuple[object, ...]:

@@ -35,7 +35,7 @@ def difference(
     if outputs.keys() != expected.keys():
         return f"outputs {_names(outputs)} instead of {_names(expected)}"
     for alias, right in expected.items():
-        wrong = _tensor_difference(right, outputs[alias], builder.tolerance, typed=answer.version is not None)
+        wrong = tensor_difference(right, outputs[alias], builder.tolerance, typed=answer.version is not None)
         if wrong:
             return f"output {alias!r}: {wrong}"
     return None
@@ -51,7 +51,12 @@ def answering(
     return None
 
 
-def _tensor_difference(right: Array, actual: Array, tolerance: float, *, typed: bool) -> str | None:
+def tensor_difference(right: Array, actual: Array, tolerance: float, *, typed: bool) -> str | None:
+    """How ``actual`` differs from ``right``; None where it does not.
+
+    Floats may differ by ``tolerance`` times the largest of ``right``. Where not ``typed`` the dtype is not
+    known, but whole numbers must have come as such.
+    """
     if typed and actual.dtype != right.dtype:
         return f"dtype {actual.dtype} instead of {right.dtype}"
     if actual.shape != right.shape:

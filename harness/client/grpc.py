@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TypeVar
 
 import grpc
@@ -121,11 +122,15 @@ class GrpcClient:
         version: int | None = None,
         label: str | None = None,
         signature: str | None = None,
+        content: bool | None = None,
+        output_filter: Sequence[str] = (),
     ) -> Prediction:
-        """Run a signature. Raises Refusal, BadReply."""
+        """Run a signature; with ``output_filter`` for these outputs alone. Raises Refusal, BadReply."""
+        content = self._content if content is None else content
         request = predict_request(
-            model, inputs, version=version, label=label, signature=signature, content=self._content
+            model, inputs, version=version, label=label, signature=signature, content=content
         )
+        request.output_filter.extend(output_filter)
         return prediction(self._call(PREDICT, request, wire.PredictResponse()))
 
     def status(self, model: str, *, version: int | None = None) -> tuple[VersionStatus, ...]:

@@ -83,9 +83,10 @@ class RestClient:
         version: int | None = None,
         label: str | None = None,
         signature: str | None = None,
+        form: json_form.Form | None = None,
     ) -> Prediction:
         """Run a signature. Raises Refusal, BadReply, Unreachable."""
-        body = json_form.predict_body(inputs, signature=signature, form=self._form)
+        body = json_form.predict_body(inputs, signature=signature, form=form or self._form)
         return json_form.prediction(self._call("POST", model_path(model, version, label) + ":predict", body))
 
     def status(self, model: str, *, version: int | None = None) -> tuple[VersionStatus, ...]:

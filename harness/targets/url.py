@@ -176,6 +176,8 @@ class UrlTarget:
             for model in scenario.models:
                 repository.base(model.name).mkdir(parents=True, exist_ok=True)
                 repository.lay_out(model)
+            for action in scenario.before:
+                repository.apply(action)
             self._reload(scenario, server.models_root)
         except BaseException:
             server.stop()

@@ -57,6 +57,15 @@ def dtype_name(dtype: int) -> str:
     return str(dtype) if value is None else value.name
 
 
+def numpy_dtype(name: str) -> np.dtype[Any] | None:
+    """The numpy dtype for TensorFlow's name of one, ``DT_FLOAT``; None where this module has none."""
+    enum = wire.TensorProto.DESCRIPTOR.fields_by_name["dtype"].enum_type
+    assert enum is not None, "dtype is an enum"
+    value = enum.values_by_name.get(name)
+    kind = None if value is None else _KINDS.get(value.number)
+    return None if kind is None else kind.numpy
+
+
 def to_proto(array: Array, *, content: bool = True) -> wire.TensorProto:
     """``array`` as a message: its bytes in ``tensor_content``, or in the typed field if not ``content``.
 
