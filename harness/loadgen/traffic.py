@@ -111,6 +111,11 @@ def prepare(
 
 
 def _json(request: Request, inputs: Tensors, encoding: str) -> bytes:
+    if encoding != "column" and rows_of(inputs) is None:
+        raise TrafficError(
+            f"inputs of model {request.model} do not have the same number of rows, so JSON can carry them in "
+            "columns only: use --encoding column,content"
+        )
     if encoding != "base64":
         form: json_form.Form = "row" if encoding == "row" else "column"
         return json_form.predict_body(inputs, signature=request.signature, form=form)
@@ -143,5 +148,14 @@ def batch(sample: Callable[[int], Tensors], first: int, rows: int) -> Tensors:
     found = 0
     while found < rows:
         parts.append(sample(first + len(parts)))
-        found += len(next(iter(parts[-1].values())))
+        more = rows_of(parts[-1])
+        if not more:
+            raise TrafficError("--batch: inputs that do not have the same number of rows make no batches")
+        found += more
     return {alias: np.concatenate([part[alias] for part in parts])[:rows] for alias in parts[0]}
+
+
+def rows_of(inputs: Tensors) -> int | None:
+    """The size of the first dimension of all inputs; None where it is not the same, or one is a scalar."""
+    sizes = {array.shape[:1] for array in inputs.values()}
+    return sizes.pop()[0] if len(sizes) == 1 and () not in sizes else None

@@ -84,13 +84,13 @@ def _signature_inputs(request: Request, metadata: Metadata) -> Mapping[str, Tens
 
 
 def _made_up(specs: Mapping[str, TensorSpec], k: int) -> Tensors:
-    """One row of inputs, always the same for the same ``k``."""
+    """Inputs with one for every unknown size, always the same for the same ``k``."""
     random = np.random.default_rng(k)
     return {alias: _values(random, spec, k) for alias, spec in sorted(specs.items())}
 
 
 def _values(random: np.random.Generator, spec: TensorSpec, k: int) -> Array:
-    shape = tuple(max(size, 1) if at else 1 for at, size in enumerate(spec.shape or (-1,)))
+    shape = tuple(1 if size < 0 else size for size in ((-1,) if spec.shape is None else spec.shape))
     dtype = _dtype(spec.dtype)
     if dtype.kind == "O":
         return np.full(shape, b"text %d" % k, object)

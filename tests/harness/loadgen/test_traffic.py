@@ -130,6 +130,25 @@ def test_inputs_are_made_up_from_metadata():
         user_traffic.of_models([(Request("m", signature="other"), 1.0)], Mix(), describe)
 
 
+def describe_without_rows(_):
+    inputs = {"x": TensorSpec("DT_FLOAT", (4, -1)), "factor": TensorSpec("DT_FLOAT", ())}
+    return Metadata(1, {"serving_default": SignatureInfo("tensorflow/serving/predict", inputs, {})})
+
+
+def test_inputs_without_rows_keep_their_shapes_and_travel_in_columns():
+    models = [(Request("m"), 1.0)]
+    mix = Mix(encodings=("column", "content"))
+    rest, grpc = user_traffic.of_models(models, mix, describe_without_rows)[:2]
+    assert np.shape(json.loads(rest.body)["inputs"]["x"]) == (4, 1)
+    assert np.shape(json.loads(rest.body)["inputs"]["factor"]) == ()
+    request = wire.PredictRequest.FromString(grpc.body)
+    assert tensors.from_proto(request.inputs["x"]).shape == (4, 1)
+    with pytest.raises(TrafficError, match="use --encoding column,content"):
+        user_traffic.of_models(models, Mix(), describe_without_rows)
+    with pytest.raises(TrafficError, match="make no batches"):
+        user_traffic.of_models(models, Mix(batch=2), describe_without_rows)
+
+
 def file_of(tmp_path, *lines):
     path = tmp_path / "requests.jsonl"
     path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + "\n")
