@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -70,6 +72,10 @@ DTYPE_NAME: dict[int, str] = {
 }
 
 
+#: TensorFlow takes no tensor of more dimensions [A17].
+MAX_RANK = 254
+
+
 class Tensor(NamedTuple):
     """One tensor: ``dtype`` is a number of ``wire.DataType``, ``array`` holds its elements.
 
@@ -79,3 +85,41 @@ class Tensor(NamedTuple):
 
     dtype: int
     array: np.ndarray[Any, Any]
+
+
+def shaped(array: np.ndarray[Any, Any], shape: Sequence[int]) -> np.ndarray[Any, Any]:
+    """A view of the elements of ``array`` with any ``shape`` that TensorFlow allows, beyond numpy's too."""
+    try:
+        return array.reshape(shape)
+    except ValueError:
+        return _OtherShape.of(array, tuple(shape))
+
+
+class _OtherShape(np.ndarray[Any, Any]):
+    """An array that tells a shape which numpy cannot hold; numpy itself sees rows of elements.
+
+    Either it has too many dimensions, or it is empty and the product of the others is too large. Rows can
+    be sliced and repeated, elements taken in order: more is not done to tensors.
+    """
+
+    told: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: np.ndarray[Any, Any], shape: tuple[int, ...]) -> _OtherShape:
+        other = array.reshape(shape[0] if array.size else 0, prod(shape[1:]) if array.size else 0).view(cls)
+        other.told = shape
+        return other
+
+    def __array_finalize__(self, parent: object) -> None:
+        self.told = getattr(parent, "told", ())
+
+    @property  # type: ignore[misc]  # nobody sets the shape of an array
+    def shape(self) -> tuple[int, ...]:
+        rows: tuple[int, ...] = super().shape
+        if len(rows) != 2:
+            return rows  # the elements
+        return (rows[0], *self.told[1:]) if self.size else self.told
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)

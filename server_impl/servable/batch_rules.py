@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from server_impl.errors import Code, ServingError, failed_precondition, invalid_argument
-from server_impl.tensor import DTYPE_NAME, Tensor
+from server_impl.tensor import DTYPE_NAME, Tensor, shaped
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def merge(requests: Sequence[Mapping[str, Tensor]], padding: int, *, pad_inputs:
         if padding:
             last = next(array for array in reversed(parts) if len(array))
             parts.append(np.repeat(last[:1], padding, axis=0))
-        merged[name] = Tensor(dtypes[0], np.concatenate(parts))
+        merged[name] = Tensor(dtypes[0], _concatenated(parts))
     return merged
 
 
@@ -150,7 +150,7 @@ def part(outputs: Sequence[Tensor], rows: Sequence[int], padding: int) -> list[l
     for _, array in outputs:
         if not array.ndim:
             raise failed_precondition("Batched output tensor has 0 dimensions")
-        if len(array) != total:
+        if array.shape[0] != total:
             raise failed_precondition(
                 "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes "
                 "of the input tensors"
@@ -170,6 +170,10 @@ def join(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     if len(parts) == 1:
         return list(parts[0])
     return [
-        Tensor(tensors[0].dtype, np.concatenate([tensor.array for tensor in tensors]))
+        Tensor(tensors[0].dtype, _concatenated([tensor.array for tensor in tensors]))
         for tensors in zip(*parts, strict=True)
     ]
+
+
+def _concatenated(arrays: Sequence[_Array]) -> _Array:
+    return shaped(np.concatenate(arrays), (sum(array.shape[0] for array in arrays), *arrays[0].shape[1:]))

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError, unimplemented
-from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor
+from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor, shaped
 
 #: Tensors up to this many bytes are copied in and out: sharing the memory takes a call back into
 #: Python at the end of its life, which costs more.
@@ -230,18 +231,22 @@ def _from_native(native: int, dtype: int) -> Tensor:
     """The contents of ``native``, which from now on belongs to the result or is gone."""
     shape = tuple([_dim(native, axis) for axis in range(_num_dims(native))])
     if dtype == wire.DT_STRING:
-        strings = np.empty(shape, object)
-        strings.reshape(-1)[:] = _strings(native, strings.size)
+        strings = np.empty(prod(shape), object)
+        strings[:] = _strings(native, strings.size)
         _delete_tensor(native)
-        return Tensor(dtype, strings)
+        return Tensor(dtype, shaped(strings, shape))
     element = NUMPY_DTYPE[dtype]
     nbytes = element.itemsize
     for length in shape:
         nbytes *= length
     if nbytes > _COPY_LIMIT:
-        return Tensor(dtype, np.asarray(_Owner(native, nbytes)).view(element).reshape(shape))
-    array = np.ndarray(shape, element, _bytes_at(_tensor_data(native), nbytes) if nbytes else b"")
+        return Tensor(dtype, shaped(np.asarray(_Owner(native, nbytes)).view(element), shape))
+    elements = _bytes_at(_tensor_data(native), nbytes) if nbytes else b""
     _delete_tensor(native)
+    try:
+        array = np.ndarray(shape, element, elements)
+    except ValueError:  # a shape beyond numpy's
+        array = shaped(np.ndarray(nbytes // element.itemsize, element, elements), shape)
     return Tensor(dtype, array)
 
 

@@ -11,10 +11,8 @@ import numpy as np
 
 from harness.wire import messages as wire
 from server_impl.protocol.grpc import varint
-from server_impl.tensor import NUMPY_DTYPE, Tensor
+from server_impl.tensor import MAX_RANK, NUMPY_DTYPE, Tensor, shaped
 
-#: The highest rank that TensorFlow accepts is 254 [A17]; numpy holds 64.
-MAX_RANK = 64
 _MAX_ELEMENTS = 2**63 - 1
 # A message has less than 2 GiB, so no tensor that was sent in full is larger. One that would only grow
 # beyond by repeating its last value is refused before memory is spent on it.
@@ -102,7 +100,7 @@ def read(message: wire.TensorProto) -> Tensor | None:
         array = _from_memory(layout.dtype, content, count)
     if array is None:
         return None
-    return Tensor(dtype, array if len(shape) == 1 else array.reshape(shape))
+    return Tensor(dtype, array if len(shape) == 1 else shaped(array, shape))
 
 
 def _element_count(shape: Sequence[int]) -> int | None:

@@ -25,8 +25,8 @@ from server_impl.protocol.json.number import (
     read_number,
     to_float32,
 )
-from server_impl.protocol.json.tensor import INTEGER_RANGE, MAX_RANK
-from server_impl.tensor import NUMPY_DTYPE, Tensor
+from server_impl.protocol.json.tensor import INTEGER_RANGE
+from server_impl.tensor import MAX_RANK, NUMPY_DTYPE, Tensor, shaped
 
 _HEAD = re.compile(
     rb"""\s*\{\s*
@@ -80,7 +80,7 @@ class Request(NamedTuple):
         array = self._convert(spec.dtype)
         if array is None:
             return None
-        return {name: Tensor(spec.dtype, array.reshape(self.shape))}, self.request_format
+        return {name: Tensor(spec.dtype, shaped(array, self.shape))}, self.request_format
 
     def _convert(self, dtype: int) -> np.ndarray[Any, Any] | None:
         kind, stored = _BUFFERS.get(dtype, _SIGNED)

@@ -19,8 +19,8 @@ from server_impl.protocol.json.columns import InputSpec
 from server_impl.protocol.json.encode import RequestFormat
 from server_impl.protocol.json.number import exponents, has_long_exponent, is_near_float32_tie, to_float32
 from server_impl.protocol.json.strings import decode_base64
-from server_impl.protocol.json.tensor import INTEGER_RANGE, MAX_RANK, flatten, to_array
-from server_impl.tensor import Tensor
+from server_impl.protocol.json.tensor import INTEGER_RANGE, flatten, to_array
+from server_impl.tensor import MAX_RANK, Tensor, shaped
 
 #: Every reader rounds decimals of 15 digits without exponent alike, and float32 holds them all.
 _NOT_PLAIN = re.compile(rb"[0-9.]{17}|[eE][+-]?[0-9]")
@@ -69,7 +69,7 @@ class Request(NamedTuple):
             array = _convert(dtype, leaves, self.plain)
             if array is None:
                 return None
-            tensors[name] = Tensor(dtype, array if len(shape) == 1 else array.reshape(shape))
+            tensors[name] = Tensor(dtype, array if len(shape) == 1 else shaped(array, shape))
         # A name or string has two quotes. Were a name given twice, some quotes would be left over.
         return (tensors, request_format) if self.body.count(b'"') == 2 * strings else None
 

@@ -11,7 +11,7 @@ import numpy as np
 from harness.wire import messages as wire
 from server_impl.errors import invalid_argument
 from server_impl.protocol.json.number import to_float32
-from server_impl.tensor import NUMPY_DTYPE, Tensor
+from server_impl.tensor import MAX_RANK, NUMPY_DTYPE, Tensor, shaped
 
 _INT32_RANGE: Final = (-(2**31), 2**31 - 1)
 
@@ -26,9 +26,6 @@ INTEGER_RANGE: Final[dict[int, tuple[int, int]]] = {
     wire.DT_UINT32: (0, 2**32 - 1),
     wire.DT_UINT64: (0, 2**64 - 1),
 }
-
-#: numpy holds no more dimensions; TensorFlow Serving takes 254.
-MAX_RANK: Final = 64
 
 
 class Dense(NamedTuple):
@@ -62,11 +59,11 @@ def to_tensor(name: str, dtype: int, dense: Dense) -> Tensor:
     """The tensor of leaves that ``dtype`` takes.
 
     Raises:
-        ServingError: more dimensions than an array can have, in the words for more than 254.
+        ServingError: more dimensions than a tensor can have [A17].
     """
     if len(dense.shape) > MAX_RANK:
         raise invalid_argument(f"tensor parsing error: {name}")
-    return Tensor(dtype, to_array(dtype, dense.leaves).reshape(dense.shape))
+    return Tensor(dtype, shaped(to_array(dtype, dense.leaves), dense.shape))
 
 
 def to_array(dtype: int, leaves: Sequence[Any]) -> np.ndarray[Any, Any]:

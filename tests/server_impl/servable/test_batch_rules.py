@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError
 from server_impl.servable import batch_rules
-from server_impl.tensor import Tensor
+from server_impl.tensor import Tensor, shaped
 
 
 def floats(value) -> Tensor:
@@ -125,6 +125,20 @@ def test_what_is_sliced_can_be_joined_again(rows, data):
     joined = batch_rules.join([list(part.values()) for part in slices])
     assert_array_equal(joined[0].array, x.array)
     assert_array_equal(joined[1].array, s.array)
+
+
+def test_more_dimensions_than_numpy_holds():
+    shape = (2, *[1] * 99, 3)
+    x = Tensor(wire.DT_FLOAT, shaped(np.arange(6, dtype=np.float32), shape))
+    (one, other) = batch_rules.slice_rows({"x": x}, [1, 1])
+    assert one["x"].array.shape == (1, *shape[1:])
+    (joined,) = batch_rules.join([list(one.values()), list(other.values())])
+    merged = batch_rules.merge([{"x": x}, {"x": joined}], 1, pad_inputs=False)["x"]
+    assert merged.array.shape == (5, *shape[1:])
+    ((first,), (second,)) = batch_rules.part([merged], [2, 2], 1)
+    for each in (joined, first, second):
+        assert each.array.shape == shape
+        assert_array_equal(each.array.ravel(), np.arange(6))
 
 
 def test_padding_repeats_the_first_row_of_the_last_request():

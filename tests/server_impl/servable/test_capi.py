@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from numpy.testing import assert_array_equal
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError
 from server_impl.servable import capi
-from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor
+from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor, shaped
 
 SHAPES = [(), (0,), (3,), (2, 0, 3), (2, 3, 4), (30_000,)]
 
@@ -55,6 +56,21 @@ def test_numbers_go_there_and_back(echo, dtype, shape):
     assert result.array.shape == shape
     assert_array_equal(result.array, array)
     assert not result.array.flags.writeable
+
+
+BEYOND_NUMPY = [(2, *[1] * 253), (3, *[1] * 70, 1500), (2, *[0] * 99), (2**62, 0), (0, 2**62, 2**62)]
+
+
+@pytest.mark.parametrize("shape", BEYOND_NUMPY, ids=lambda shape: f"{shape[0]}x{len(shape)}")
+def test_shapes_beyond_those_of_numpy(echo, shape):
+    array = np.arange(math.prod(shape), dtype=np.float32)
+    result = echo(Tensor(wire.DT_FLOAT, shaped(array, shape))).array
+    assert result.shape == shape
+    assert result.ndim == len(shape)
+    assert_array_equal(result.reshape(-1), array)
+    words = echo(Tensor(wire.DT_STRING, shaped(array.astype("S4").astype(object), shape))).array
+    assert words.shape == shape
+    assert words.ravel().tolist() == array.astype("S4").tolist()
 
 
 @pytest.mark.parametrize("size", [6, 60_000])

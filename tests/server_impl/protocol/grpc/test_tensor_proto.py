@@ -65,6 +65,18 @@ def test_reading(message: wire.TensorProto, expected: object) -> None:
     assert values(read(message)) == expected
 
 
+@pytest.mark.parametrize("shape", [[2, *[1] * 253], [0] * 254, [2**62, 0], [0, 2**40, 2**40]])
+@pytest.mark.parametrize("as_content", [False, True])
+def test_shapes_beyond_those_of_numpy(shape: list[int], as_content: bool) -> None:
+    tensor = read(proto(wire.DT_FLOAT, shape, float_val=[1.5, 2.5]))
+    assert tensor is not None
+    assert tensor.array.shape == tuple(shape)
+    message = written(tensor, as_content=as_content)
+    assert [dim.size for dim in message.tensor_shape.dim] == shape
+    assert same(read(message), tensor)
+    assert tensor.array.size == 0 or tensor.array.ravel().tolist() == [1.5, 2.5]
+
+
 def test_unknown_rank_is_a_scalar() -> None:
     message = proto(wire.DT_FLOAT, float_val=[1.5])
     message.tensor_shape.unknown_rank = True
