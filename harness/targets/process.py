@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from typing import Protocol as Interface
 
 from harness.actions import Action
 from harness.client import Client, Observer
@@ -38,28 +39,89 @@ _HOST = "127.0.0.1"
 _GUARD = Path(__file__).with_name("guard.py")
 
 
+class Process(Interface):
+    """A process that runs, as :class:`subprocess.Popen` shows it."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, which is that of its group too."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, as far as that was noticed; -N is the end by signal N."""
+        ...
+
+    def poll(self) -> int | None:
+        """How it ended, or None."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. Raises TimeoutExpired."""
+        ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, if it still runs."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        ...
+
+
+#: Starts a command whose output goes to two files.
+Spawn = Callable[[Sequence[str], IO[bytes], IO[bytes]], Process]
+
+
+def spawn(
+    command: Sequence[str],
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+    *,
+    stdin: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own; it dies when this process does."""
+    return subprocess.Popen(
+        [sys.executable, "-S", "-E", str(_GUARD), str(os.getpid()), *command],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=_environment(),
+        # Ctrl-C is for the runner, which then stops the server in its own order.
+        start_new_session=True,
+    )
+
+
 class ProcessTarget:
     """Starts ``command`` with TensorFlow Serving's flags."""
 
     capabilities = frozenset(Capability)
 
-    def __init__(self, spec: str, kind: str, command: list[str], label: str) -> None:
+    def __init__(self, spec: str, kind: str, command: list[str], label: str, start: Spawn = spawn) -> None:
         self.spec = spec
         self.kind = kind
         self._command = command
         self._label = label
+        self._spawn = start
 
     def prepare(self, say: Say) -> None:
         """Nothing: the command is here."""
 
     def start(self, scenario: Scenario) -> ProcessServer:
         """Lay out the repository, write the configuration, start and wait. Raises StartError."""
-        return ProcessServer(self._command, scenario)
+        return ProcessServer(self._command, scenario, self._spawn)
 
     def launch(self, start_up: StartUp) -> LaunchedProcess:
         """Lay out the repository and the files, and start the command line, whatever becomes of it."""
         models = {model.name: model for model in start_up.models}
-        return LaunchedProcess(self._command, models, start_up.models, start_up.arguments, start_up.files)
+        return LaunchedProcess(
+            self._command,
+            models,
+            start_up.models,
+            start_up.arguments,
+            start_up.files,
+            start=self._spawn,
+        )
 
     def describe(self) -> Mapping[str, Any]:
         """The label, and what the command says of itself."""
@@ -93,28 +155,21 @@ class LaunchedProcess:
         arguments: Sequence[str],
         files: Mapping[str, str],
         before: Sequence[Action] = (),
+        start: Spawn = spawn,
     ) -> None:
         self._layout = Layout(configured, models, before)
         self.models_root = self._layout.models_root
         self.repository: Repository = self._layout.repository
-        rest, grpc = _free_port(), _free_port()
+        self._held = [_reserved(), _reserved()]
+        self._held += [socket.create_server(("", 0), reuse_port=shared) for shared in (False, True)]
+        rest, grpc, taken, shared = (held.getsockname()[1] for held in self._held)
         self.addresses = Addresses(f"{_HOST}:{rest}", f"{_HOST}:{grpc}")
-        self._held = [socket.create_server(("", 0), reuse_port=shared) for shared in (False, True)]
-        taken, shared = (held.getsockname()[1] for held in self._held)
         self._layout.words |= {"$REST": rest, "$GRPC": grpc, "$TAKEN": taken, "$SHARED": shared}
         self._layout.write(files)
         self.command = [*command, *map(self.fill, arguments)]
         self._stdout, self._log = self._layout.folder / "stdout", self._layout.folder / "server.log"
         with self._stdout.open("wb") as stdout, self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(_GUARD), str(os.getpid()), *self.command],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=log,
-                env=_environment(),
-                # Ctrl-C is for the runner, which then stops the server in its own order.
-                start_new_session=True,
-            )
+            self._process: Process = start(self.command, stdout, log)
 
     @property
     def pid(self) -> int:
@@ -178,7 +233,7 @@ class LaunchedProcess:
 class ProcessServer(LaunchedProcess):
     """A server process for a scenario, with both ports open where that says so. Raises StartError."""
 
-    def __init__(self, command: list[str], scenario: Scenario) -> None:
+    def __init__(self, command: list[str], scenario: Scenario, start: Spawn = spawn) -> None:
         super().__init__(
             command,
             scenario.configured(),
@@ -186,6 +241,7 @@ class ProcessServer(LaunchedProcess):
             layout.arguments(scenario),
             layout.files(scenario),
             scenario.before,
+            start,
         )
         try:
             if scenario.opens:
@@ -238,7 +294,13 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((_HOST, 0))
-        return int(listener.getsockname()[1])
+def _reserved() -> socket.socket:
+    """A port that the system gives to nobody who wants any port, while a server may still listen on it.
+
+    Else two servers that start at the same time could get the same one, and share it without a word.
+    """
+    holder = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        holder.setsockopt(socket.SOL_SOCKET, option, 1)
+    holder.bind((_HOST, 0))
+    return holder

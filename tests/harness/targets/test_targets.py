@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from harness.actions import Publish
 from harness.client import GrpcClient, RestClient
 from harness.player import contents_needed
 from harness.scenario import Scenario, Step
+from harness.startup import StartUp, Waits
 from harness.targets import StartError, Unsupported, UsageError
 from harness.targets.process import ProcessServer
 from harness.terms import All, Capability, Model, State
@@ -135,6 +137,18 @@ def test_a_command_that_does_not_exist() -> None:
     with pytest.raises(StartError, match="/nowhere/server: No such file or directory"):
         target.start(SCENARIO)
     assert target.describe()["server"] is None
+
+
+def test_ports_for_a_server_are_given_to_nobody_else() -> None:
+    launched = targets.parse("command:sleep 60").launch(
+        StartUp("waits", "t", (), Waits(0), models=(), facts=())
+    )
+    try:
+        for address in launched.addresses:
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", int(str(address).rpartition(":")[2])))
+    finally:
+        launched.stop()
 
 
 def test_what_a_command_says_of_itself() -> None:
