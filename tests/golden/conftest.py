@@ -39,7 +39,7 @@ def golden_models() -> Path:
     """The models of the recordings, built once for each TensorFlow."""
     script = Path(__file__).with_name("models.py")
     digest = sha256(metadata.version("tensorflow").encode())
-    for source in (script, script.with_name("setups.py")):
+    for source in (script, script.with_name("variants.py"), script.with_name("setups.py")):
         digest.update(source.read_bytes())
     models = cache.root() / f"golden-{digest.hexdigest()[:16]}"
     if models.exists():

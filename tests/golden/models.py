@@ -7,23 +7,22 @@ are the names of the tensors unless a dictionary says otherwise.
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
-from harness import warmup
+from tests.golden import variants
 from tests.golden.setups import DTYPES
 
 v1 = tf.compat.v1
 
-#: Versions of ``lin``; those that no set-up serves are left out.
-LIN_VERSIONS = (1, 2, 3, 4, 5, 6, 11)
+#: Versions of ``lin``.
+LIN_VERSIONS = (*range(1, 10), 11)
 
 Signatures = dict[str, Any]
 Tensors = Mapping[str, Any] | Sequence[Any]
@@ -57,11 +56,11 @@ def _infos(tensors: Tensors) -> dict[str, Any]:
     return {alias: v1.saved_model.build_tensor_info(tensor) for alias, tensor in named.items()}
 
 
-def write_graph(build: Callable[[], Signatures], path: Path) -> None:
+def write_graph(build: Callable[[], Signatures], path: Path, tags: Sequence[str] = ("serve",)) -> None:
     with v1.Graph().as_default(), v1.Session() as session:
         signatures = build()
         builder = v1.saved_model.Builder(str(path))
-        builder.add_meta_graph_and_variables(session, ["serve"], signatures, strip_default_attrs=True)
+        builder.add_meta_graph_and_variables(session, list(tags), signatures, strip_default_attrs=True)
         builder.save()
 
 
@@ -393,9 +392,34 @@ def errs() -> Signatures:
     }
 
 
+# --------------------------------------------------------------------------- what is not served, or not used
+
+
+def plain() -> Signatures:
+    x = given("x")
+    return {"serving_default": signature([x], [tf.add(x, 1.0, name="y")])}
+
+
 def no_signatures() -> Signatures:
-    tf.add(given("x"), 1.0, name="y")
+    plain()
     return {}
+
+
+TAGGED = {
+    "no_signatures": (no_signatures, ["serve"]),
+    "wrong_tag": (plain, ["train"]),
+    "two_tags": (plain, ["serve", "gpu"]),
+}
+
+
+def unknown_op(path: Path) -> None:
+    write_graph(plain, path)
+    saved, file = saved_model_pb2.SavedModel(), path / "saved_model.pb"
+    saved.ParseFromString(file.read_bytes())
+    for node in saved.meta_graphs[0].graph_def.node:
+        if node.name == "y":
+            node.op = "NoSuchOpAnywhere"
+    file.write_bytes(saved.SerializeToString())
 
 
 # --------------------------------------------------------------------------- modules of TensorFlow 2
@@ -465,21 +489,6 @@ def counter(path: Path) -> None:
     tf.saved_model.save(module, str(path), signatures={"serving_default": bump, "peek": peek})
 
 
-def warm_good(path: Path, cold: Path) -> None:
-    """The counter with three warm-up requests, one of which only looks."""
-    shutil.copytree(cold, path)
-    requests = [({"by": [5]}, None), ({"by": [2, 3]}, None), ({"any": [7]}, "peek")]
-    file = path / warmup.PATH
-    file.parent.mkdir(exist_ok=True)
-    file.write_bytes(
-        warmup.records(
-            warmup.predict_log("m", {alias: np.array(values, np.int64)}, signature)
-            for inputs, signature in requests
-            for alias, values in inputs.items()
-        )
-    )
-
-
 # --------------------------------------------------------------------------- all of it
 
 
@@ -489,14 +498,14 @@ def main(folder: Path) -> None:
         write_graph(build, folder / name / "1")
     for version in LIN_VERSIONS:
         lin(folder / "lin" / str(version), version)
-    for version in (2, 3):
+    for version in (1, 2, 3):
         slow(folder / "slow" / str(version), version)
     vocab(folder / "vocab" / "1")
     counter(folder / "counter" / "1")
-    warm_good(folder / "warm_good" / "1", folder / "counter" / "1")
-    shutil.copytree(folder / "lin" / "1", folder / "no_variables" / "1")
-    shutil.rmtree(folder / "no_variables" / "1" / "variables")
-    write_graph(no_signatures, folder / "no_signatures" / "1")
+    for name, (build, tags) in TAGGED.items():
+        write_graph(build, folder / name / "1", tags)
+    unknown_op(folder / "unknown_op" / "1")
+    variants.write(folder)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ def plays() -> list[Play]:
     return list(found.values())
 
 
-def listed_differences() -> dict[str, str]:
+def listed_differences(folder: Path = FOLDER) -> dict[str, str]:
     """What differs on purpose, by the id of the recording."""
-    with (FOLDER / "differences.toml").open("rb") as file:
+    with (folder / "differences.toml").open("rb") as file:
         listed = tomllib.load(file)["difference"]
     return {name: entry["part"] for entry in listed for name in entry["ids"]}

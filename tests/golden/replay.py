@@ -21,6 +21,7 @@ from harness.client.grpc import (
 )
 from harness.wire import messages as wire
 from tests.golden.recordings import Record
+from tests.golden.wording import steady
 
 #: Seconds until an answer must be there.
 _TIMEOUT = 15.0
@@ -145,7 +146,7 @@ def _headers(head: list[str], loose: bool) -> list[str]:
 
 def _same_body(expected: bytes, actual: bytes) -> bool:
     """Equal byte by byte, but for the order of members: that of several outputs or signatures is random."""
-    expected, actual = _steady(expected), _steady(actual)
+    expected, actual = steady(expected), steady(actual)
     return expected == actual or (
         _letters(expected) == _letters(actual)
         and sorted(line.rstrip(b",") for line in expected.split(b"\n"))
@@ -180,7 +181,7 @@ def grpc_difference(record: Record, client: GrpcClient) -> Difference | None:
     if code != record["code"]:
         return Difference("code", (record["code"], record["details"]), (code, details))
     # The client itself makes the text of a deadline.
-    if code != "DEADLINE_EXCEEDED" and _steady(details.encode()) != _steady(record["details"].encode()):
+    if code != "DEADLINE_EXCEEDED" and steady(details.encode()) != steady(record["details"].encode()):
         return Difference("details", record["details"], details)
     if received is None or _same_message(record["method"], record["received"].encode("latin-1"), received):
         return None
@@ -209,13 +210,3 @@ def _in_order(message: Message) -> bytes:
         for tensor in message.outputs.values():
             tensor.float_val[:] = [math.nan if math.isnan(value) else value for value in tensor.float_val]
     return message.SerializeToString(deterministic=True)
-
-
-def _steady(text: bytes) -> bytes:
-    """A text without what depends on the machine, on the exporter or on chance."""
-    text = re.sub(rb"Could not find variable \w+", b"Could not find variable *", text)
-    text = re.sub(rb"localhost/\w+", b"localhost/*", text)
-    text = re.sub(rb"\{\{function_node [^}]*\}\}", b"{{function_node *}}", text)
-    if b"Could not find variable" in text:  # whichever variable is read first
-        text = re.sub(rb"\{\{node [^}]*\}\}", b"{{node *}}", text)
-    return text
