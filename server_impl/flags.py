@@ -149,8 +149,7 @@ FLAGS: tuple[Flag, ...] = (
         "thread_pool_factory_config_file",
         "string",
         "",
-        "text file of ThreadPoolFactoryConfig",
-        "no thread pool factory is registered; the file is only checked",
+        "text file of ThreadPoolFactoryConfig; refused, no factory is registered",
     ),
     Flag("mixed_precision", "string", "", "let graphs compute in this type where they can: bfloat16"),
     Flag("skip_initialize_tpu", "bool", False, "do not initialise TPUs", _CPU_ONLY),
@@ -164,6 +163,24 @@ FLAGS: tuple[Flag, ...] = (
 )
 
 _BY_NAME = {flag.name: flag for flag in FLAGS}
+
+#: Flags that do nothing, in TensorFlow Serving neither, when another one is given.
+_OVERRULED: Mapping[str, tuple[str, ...]] = {
+    "model_config_file": ("model_name", "model_base_path"),
+    "platform_config_file": (
+        *("enable_batching", "batching_parameters_file", "enable_per_model_batching_parameters"),
+        *("tensorflow_session_parallelism", "tensorflow_session_config_file"),
+        *("tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"),
+        *("saved_model_tags", "enable_model_warmup", "num_request_iterations_for_warmup", "mixed_precision"),
+    ),
+}
+#: And those that do nothing without another one.
+_DEPENDENT: Mapping[str, tuple[str, ...]] = {
+    "model_config_file": ("model_config_file_poll_wait_seconds",),
+    "enable_batching": ("enable_per_model_batching_parameters",),
+    "enable_model_warmup": ("num_request_iterations_for_warmup",),
+    "rest_api_port": ("rest_api_timeout_in_ms", "rest_api_enable_cors_support", "monitoring_config_file"),
+}
 
 
 class BadFlagError(ValueError):
@@ -195,12 +212,20 @@ class Options:
         return bool(self.values[name])
 
     def without_effect(self) -> list[str]:
-        """One sentence for each flag that was given, differs from its default and does nothing here."""
-        return [
-            f"--{flag.name} has no effect in this server: {flag.no_effect}"
-            for flag in FLAGS
-            if flag.no_effect and flag.name in self.given and self.values[flag.name] != flag.default
-        ]
+        """One sentence for each flag that was given, differs from its default and does nothing."""
+        sentences = []
+        for flag in FLAGS:
+            if flag.name not in self.given or self.values[flag.name] == flag.default:
+                continue
+            if flag.no_effect:
+                sentences.append(f"--{flag.name} has no effect in this server: {flag.no_effect}")
+            for other, overruled in _OVERRULED.items():
+                if self.values[other] and flag.name in overruled:
+                    sentences.append(f"--{flag.name} has no effect: --{other} takes its place")
+            for other, dependent in _DEPENDENT.items():
+                if not self.values[other] and flag.name in dependent:
+                    sentences.append(f"--{flag.name} has no effect without --{other}")
+        return sentences
 
 
 def _wrapped(value: int, bits: int) -> int:

@@ -11,7 +11,7 @@ from harness.wire import messages as wire
 from server_impl import load_options
 from server_impl.config.model_config import single_model_config
 from server_impl.config.text_proto import read_text_proto
-from server_impl.errors import invalid_argument, unimplemented
+from server_impl.errors import Code, ServingError, invalid_argument, unimplemented
 from server_impl.flags import Options
 from server_impl.inference.run import Settings
 from server_impl.lifecycle.config_poll import start_config_poll
@@ -82,8 +82,7 @@ class Server:
 
     async def open(self) -> None:
         """Open the gRPC port, then the REST port, which may fail without stopping the server [1.3.11]."""
-        if path := self._options.text("thread_pool_factory_config_file"):
-            read_text_proto(path, wire.ThreadPoolFactoryConfig())
+        _check_thread_pool_factory(self._options.text("thread_pool_factory_config_file"))
         self._open_grpc()
         await self._open_rest()
 
@@ -200,12 +199,27 @@ def _channel_arguments(options: Options) -> Mapping[str, int | str]:
     return arguments
 
 
+def _check_thread_pool_factory(path: str) -> None:
+    """No factory is registered, in TensorFlow Serving neither: a readable file names one that is unknown."""
+    if not path:
+        return
+    url = read_text_proto(path, wire.ThreadPoolFactoryConfig()).thread_pool_factory_config.type_url
+    _, slash, kind = url.rpartition("/")
+    if not slash or not kind:
+        raise invalid_argument(f"Supplied config's type_url could not be parsed: {url}")
+    raise ServingError(Code.INTERNAL, f"Unable to find compiled-in proto descriptor of type {kind}")
+
+
 def _ssl_config(options: Options) -> wire.SSLConfig | None:
     path = options.text("ssl_config_file")
     if not path:
         logger.info("Using InsecureServerCredentials")
         return None
-    return read_text_proto(path, wire.SSLConfig())
+    config = read_text_proto(path, wire.SSLConfig())
+    logger.info("Using SSL credentials")
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(f"{path}: client_verify needs custom_ca, or no client can be verified")
+    return config
 
 
 def _metrics_path(options: Options) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+from harness.certificates import pem
 from harness.startup import NO_RETRIES, ONE_MODEL, PORTS, Exits, Serves, StartUp, not_loaded, refused
 from harness.terms import Level, Model, Protocol
 
@@ -193,6 +195,15 @@ OTHER_FILES = (
         for flag, others, message in _TEXT_FILES
     ),
     StartUp(
+        "thread_pool_factory_config_file/names-none",
+        "A file that names no factory of thread pools is refused when the models are loaded.",
+        (*ONE_MODEL, "--thread_pool_factory_config_file=$FILES/given"),
+        refused("INVALID_ARGUMENT: Supplied config's type_url could not be parsed: "),
+        files={"given": "# none\n"},
+        facts=("1.2",),
+        level=Level.UNVERIFIED,
+    ),
+    StartUp(
         "session-parallelism",
         "The number of threads is given for all or for each kind, not both.",
         (
@@ -223,6 +234,18 @@ OTHER_FILES = (
             ("missing", {}, "NOT_FOUND: $FILES/ssl.config; No such file or directory"),
             ("unreadable", {"ssl.config": "nonsense"}, _UNPARSABLE.format("$FILES/ssl.config")),
         )
+    ),
+    StartUp(
+        "ssl_config_file/verify-without-authority",
+        "Client certificates cannot be verified without an authority: the start ends, or nobody gets in.",
+        (*ONE_MODEL, "--ssl_config_file=$FILES/ssl.config"),
+        (Serves(over=(Protocol.REST,), alone=False), refused(re.compile(r"INVALID_ARGUMENT: .*"))),
+        files={
+            "ssl.config": f"server_key: {json.dumps(pem('server-key'))}\n"
+            f"server_cert: {json.dumps(pem('server'))}\nclient_verify: true\n"
+        },
+        facts=("10.2",),
+        level=Level.UNVERIFIED,
     ),
     *(
         StartUp(

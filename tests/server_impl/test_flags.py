@@ -102,6 +102,43 @@ def test_flag_without_effect_says_why() -> None:
     assert all(" has no effect in this server: " in sentence for sentence in sentences)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentences"),
+    [
+        (
+            ["--model_config_file=c", "--model_name=m", "--model_base_path=/m"],
+            [
+                "--model_name has no effect: --model_config_file takes its place",
+                "--model_base_path has no effect: --model_config_file takes its place",
+            ],
+        ),
+        (
+            ["--platform_config_file=p", "--enable_batching", "--saved_model_tags=gpu"],
+            [
+                "--enable_batching has no effect: --platform_config_file takes its place",
+                "--saved_model_tags has no effect: --platform_config_file takes its place",
+            ],
+        ),
+        (
+            ["--model_config_file_poll_wait_seconds=1"],
+            ["--model_config_file_poll_wait_seconds has no effect without --model_config_file"],
+        ),
+        (["--model_config_file=c", "--model_config_file_poll_wait_seconds=1"], []),
+        (
+            ["--monitoring_config_file=m"],
+            ["--monitoring_config_file has no effect without --rest_api_port"],
+        ),
+        (["--monitoring_config_file=m", "--rest_api_port=1"], []),
+        (
+            ["--enable_model_warmup=false", "--num_request_iterations_for_warmup=2"],
+            ["--num_request_iterations_for_warmup has no effect without --enable_model_warmup"],
+        ),
+    ],
+)
+def test_flag_that_depends_on_another_one(arguments: list[str], sentences: list[str]) -> None:
+    assert flags.parse(arguments).without_effect() == sentences
+
+
 def test_flag_given_its_default_is_not_worth_a_sentence() -> None:
     assert flags.parse(["--enable_profiler=true"]).without_effect() == []
 
