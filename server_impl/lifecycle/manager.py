@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from server_impl.errors import Code, ServingError
 from server_impl.lifecycle.managed import LoaderFactory, ManagedVersion
 from server_impl.lifecycle.monitor import EventBus
+from server_impl.lifecycle.pace import INITIAL_ROUND_S, ROUND_S, FirstLoads
 from server_impl.lifecycle.retry import RetryPolicy, Sleep
 from server_impl.lifecycle.snapshot import Serving
 from server_impl.lifecycle.states import Event, Phase, ServableId, State
@@ -22,12 +23,6 @@ logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 T = TypeVar("T")
-
-#: Seconds between two rounds [3.2.3].
-ROUND_S = 0.1
-
-#: The same while the models of the first config are loaded.
-INITIAL_ROUND_S = 0.01
 
 #: Aspired versions of a model and where they lie, in the order in which the policy names them. A number
 #: that comes twice is an error of whoever filled the folder, and is reported when it is taken over.
@@ -71,6 +66,7 @@ class Manager(Generic[S]):
         self._load_pool = Pool("load", num_load_threads)
         self._unload_pool = Pool("unload", num_unload_threads)
         self._rounds: Periodic | None = None
+        self._first_loads: FirstLoads | None = None
 
     def start(self) -> None:
         """Begin the rounds."""
@@ -88,15 +84,14 @@ class Manager(Generic[S]):
         The end of the block waits until all loads that have begun are done, and nothing else begins
         before that [3.4.1].
         """
-        # A load takes TensorFlow Serving longer than a round, so that the versions of a model are all
-        # on their way when the first one is up, and one that fails at once is known by then [3.4.4].
-        # Loads are faster here; the rounds have to be, too.
         usual = self._load_pool.size
+        self._first_loads = FirstLoads()
         self._change_pace(num_load_threads, INITIAL_ROUND_S)
         try:
             yield
         finally:
             self._change_pace(usual, ROUND_S)
+            self._first_loads = None
 
     def _change_pace(self, num_load_threads: int, round_s: float) -> None:
         with self._load_pool_lock:
@@ -164,9 +159,18 @@ class Manager(Generic[S]):
         with self._lock:
             # The model that was taken over last comes first, as in TensorFlow Serving, where the order
             # of a hash table makes it so for a handful of models and promises nothing [3.6.5].
-            action = next_action({name: self._models[name].values() for name in reversed(self._models)})
+            first = self._first_loads
+            action = next_action(
+                {
+                    name: self._models[name].values()
+                    for name in reversed(self._models)
+                    if first is None or first.may_begin(name)
+                }
+            )
             if action is None:
                 return
+            if first is not None:
+                first.begins(action.id.name)
             version = self._models[action.id.name][action.id.version]
             load = action.kind is Kind.LOAD
             version.enter(Phase.LOAD_REQUESTED if load else Phase.UNLOAD_REQUESTED)

@@ -243,6 +243,18 @@ class TestInitialLoad:
         rig.await_status("2 AVAILABLE", "1 AVAILABLE")
         rig.close()
 
+    def test_a_third_version_of_a_model_takes_its_time(self) -> None:
+        rig = Rig(load_threads=0)
+        with rig.manager.initial_load(8):
+            rig.aspire("m", 1, 2, 3)
+            rig.aspire("n", 1)
+            rig.rounds(4)
+            begun = {str(rig.loads.next().id) for _ in range(3)}
+            assert begun == {"{name: m version: 3}", "{name: m version: 2}", "{name: n version: 1}"}
+            assert rig.loads.none_begun()
+            rig.loads.end_all()
+        rig.close()
+
     def test_after_that_loads_are_inline_again(self) -> None:
         rig = Rig(load_threads=0)
         with rig.manager.initial_load(8):

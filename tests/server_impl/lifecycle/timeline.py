@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server_impl.errors import Code, ServingError
-from server_impl.lifecycle.manager import ROUND_S, Manager
+from server_impl.lifecycle.manager import Manager
 from server_impl.lifecycle.monitor import EventBus, Monitor
+from server_impl.lifecycle.pace import ROUND_S
 from server_impl.lifecycle.policy import Latest, VersionPolicy
 from server_impl.lifecycle.retry import RetryPolicy
 from server_impl.lifecycle.snapshot import Serving
