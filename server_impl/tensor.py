@@ -37,7 +37,18 @@ NUMPY_DTYPE: dict[int, np.dtype[Any]] = {
     wire.DT_UINT64: np.dtype(np.uint64),
     wire.DT_FLOAT8_E5M2: np.dtype(ml_dtypes.float8_e5m2),
     wire.DT_FLOAT8_E4M3FN: np.dtype(ml_dtypes.float8_e4m3fn),
+    wire.DT_FLOAT8_E4M3FNUZ: np.dtype(ml_dtypes.float8_e4m3fnuz),
+    wire.DT_FLOAT8_E4M3B11FNUZ: np.dtype(ml_dtypes.float8_e4m3b11fnuz),
+    wire.DT_FLOAT8_E5M2FNUZ: np.dtype(ml_dtypes.float8_e5m2fnuz),
+    wire.DT_INT4: np.dtype(ml_dtypes.int4),
+    wire.DT_UINT4: np.dtype(ml_dtypes.uint4),
+    wire.DT_INT2: np.dtype(ml_dtypes.int2),
+    wire.DT_UINT2: np.dtype(ml_dtypes.uint2),
 }
+
+#: Dtypes whose elements are TensorFlow's own objects. Clients can send them, so errors must be able to
+#: name them; nothing more is done with them, and their arrays hold nothing but a shape.
+OPAQUE_DTYPES = frozenset((wire.DT_RESOURCE, wire.DT_VARIANT))
 
 #: The word for each dtype in TensorFlow's texts (``float``, ``int64``, ``half`` ...).
 DTYPE_NAME: dict[int, str] = {
@@ -67,8 +78,13 @@ DTYPE_NAME: dict[int, str] = {
     wire.DT_UINT64: "uint64",
     wire.DT_FLOAT8_E5M2: "float8_e5m2",
     wire.DT_FLOAT8_E4M3FN: "float8_e4m3fn",
+    wire.DT_FLOAT8_E4M3FNUZ: "float8_e4m3fnuz",
+    wire.DT_FLOAT8_E4M3B11FNUZ: "float8_e4m3b11fnuz",
+    wire.DT_FLOAT8_E5M2FNUZ: "float8_e5m2fnuz",
     wire.DT_INT4: "int4",
     wire.DT_UINT4: "uint4",
+    wire.DT_INT2: "int2",
+    wire.DT_UINT2: "uint2",
 }
 
 

@@ -63,9 +63,9 @@ COUNTS = {
     "none": (tensor(FLOAT, [3]), "float", floats(0, 0, 0)),
     "surplus": (tensor(FLOAT, [1], float_val=[1.5, 2.5]), "float", floats(1.5)),
     "short-strings": (
-        tensor(STRING, [3], string_val=[b"a", b"b"]),
+        tensor(STRING, [3], string_val=[b"a", b"b\0"]),
         "string",
-        np.array([b"a", b"b", b"b"], object),
+        np.array([b"a", b"b\0", b"b\0"], object),
     ),
     "no-strings": (tensor(STRING, [2]), "string", np.array([b"", b""], object)),
     "short-int64": (tensor(wire.DT_INT64, [3], int64_val=[7]), "int64", np.array([7, 7, 7], np.int64)),
@@ -124,6 +124,7 @@ BROKEN = {
     "reference-dtype": tensor(wire.DT_FLOAT + 100, [1], float_val=[1]),
     "negative-dimension": tensor(FLOAT, [-1], float_val=[1]),
     "too-many-elements": tensor(FLOAT, [2**40, 2**40]),
+    "not-a-boolean": tensor(wire.DT_BOOL, [2], tensor_content=b"\x01\x02"),
     "string-content-too-short": tensor(STRING, [2], tensor_content=b"\x01\x09abc"),
     "too-many-dimensions": tensor(FLOAT, [1] * 255, float_val=[1]),
 }

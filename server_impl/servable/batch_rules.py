@@ -126,7 +126,8 @@ def _pad(array: _Array, shape: tuple[int, ...]) -> _Array:
         return array.reshape(shape)
     if not array.size:
         raise invalid_argument("Got empty tensor in batch of non-empty tensors.")
-    padded = np.full(shape, array.flat[0], array.dtype)
+    padded = np.empty(shape, array.dtype)
+    padded.fill(array.flat[0])  # as it is: np.full cuts NULs off the end of bytes
     padded[tuple(slice(size) for size in array.shape)] = array
     return padded
 

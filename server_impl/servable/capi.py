@@ -24,11 +24,13 @@ import numpy as np
 
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError, unimplemented
-from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor, shaped
+from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, OPAQUE_DTYPES, Tensor, shaped
 
 #: Tensors up to this many bytes are copied in and out: sharing the memory takes a call back into
 #: Python at the end of its life, which costs more.
 _COPY_LIMIT = 16 * 1024
+#: Dtypes that TensorFlow itself makes of a message; the others are copies of memory.
+_SENT_AS_MESSAGE = OPAQUE_DTYPES | {wire.DT_STRING}
 #: Reference dtypes are numbered this far above the dtype that they refer to.
 _REFERENCE = 100
 
@@ -160,8 +162,8 @@ def _dimensions(shape: tuple[int, ...]) -> ctypes.Array[c_int64]:
 def _to_native(tensor: Tensor) -> int:
     """A new ``TF_Tensor`` with the contents of ``tensor``; big ones share its memory."""
     dtype, array = tensor
-    if dtype == wire.DT_STRING:
-        return _string_to_native(array)
+    if dtype in _SENT_AS_MESSAGE:
+        return _message_to_native(dtype, array)
     shape = array.shape
     nbytes = array.nbytes
     if nbytes <= _COPY_LIMIT:
@@ -180,9 +182,16 @@ def _to_native(tensor: Tensor) -> int:
     return shared
 
 
-def _string_to_native(array: np.ndarray[Any, Any]) -> int:
+def _message_to_native(dtype: int, array: np.ndarray[Any, Any]) -> int:
+    if dtype == wire.DT_RESOURCE:  # a handle without a name, as a message; anything but one is an error
+        shape = () if array.size == 1 else array.shape
+        handle: int = _allocate_tensor(dtype, _dimensions(shape), len(shape), 0)
+        return handle
     # By way of a message: one call instead of one for each string, and TensorFlow owns the result.
-    message = wire.TensorProto(dtype=wire.DT_STRING, string_val=array.ravel().tolist())
+    message = wire.TensorProto(dtype=dtype)  # type: ignore[arg-type]
+    if dtype == wire.DT_VARIANT:  # the shape changes no error, and one object costs nothing
+        return _parse_tensor(message)
+    message.string_val.extend(array.ravel().tolist())
     dims = message.tensor_shape.dim
     for size in array.shape:
         dims.add(size=size)

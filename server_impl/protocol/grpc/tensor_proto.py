@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.wire import messages as wire
 from server_impl.protocol.grpc import varint
-from server_impl.tensor import MAX_RANK, NUMPY_DTYPE, Tensor, shaped
+from server_impl.tensor import MAX_RANK, NUMPY_DTYPE, OPAQUE_DTYPES, Tensor, shaped
 
 _MAX_ELEMENTS = 2**63 - 1
 # A message has less than 2 GiB, so no tensor that was sent in full is larger. One that would only grow
@@ -49,6 +49,7 @@ def _layouts() -> dict[int, _Layout]:
             [
                 *(wire.DT_INT32, wire.DT_INT16, wire.DT_INT8, wire.DT_UINT16, wire.DT_UINT8),
                 *(wire.DT_QINT32, wire.DT_QINT16, wire.DT_QINT8, wire.DT_QUINT16, wire.DT_QUINT8),
+                *(wire.DT_INT4, wire.DT_UINT4, wire.DT_INT2, wire.DT_UINT2),
             ],
         ),
         "int64_val": (_Encoding.VARINT, [wire.DT_INT64]),
@@ -56,7 +57,13 @@ def _layouts() -> dict[int, _Layout]:
         "uint32_val": (_Encoding.VARINT, [wire.DT_UINT32]),
         "uint64_val": (_Encoding.VARINT, [wire.DT_UINT64]),
         "half_val": (_Encoding.BITS, [wire.DT_HALF, wire.DT_BFLOAT16]),
-        "float8_val": (_Encoding.BYTES, [wire.DT_FLOAT8_E5M2, wire.DT_FLOAT8_E4M3FN]),
+        "float8_val": (
+            _Encoding.BYTES,
+            [
+                *(wire.DT_FLOAT8_E5M2, wire.DT_FLOAT8_E4M3FN, wire.DT_FLOAT8_E5M2FNUZ),
+                *(wire.DT_FLOAT8_E4M3FNUZ, wire.DT_FLOAT8_E4M3B11FNUZ),
+            ],
+        ),
         "string_val": (_Encoding.STRINGS, [wire.DT_STRING]),
     }
     numbers = wire.TensorProto.DESCRIPTOR.fields_by_name
@@ -86,8 +93,10 @@ def read(message: wire.TensorProto) -> Tensor | None:
     layout = _LAYOUTS.get(dtype)
     shape = [dim.size for dim in message.tensor_shape.dim]
     count = _element_count(shape)
-    if layout is None or count is None:
+    if count is None:
         return None
+    if layout is None:
+        return _opaque(message, shape, count)
     content = message.tensor_content
     array: np.ndarray[Any, Any] | None
     if count == 0:
@@ -101,6 +110,17 @@ def read(message: wire.TensorProto) -> Tensor | None:
     if array is None:
         return None
     return Tensor(dtype, array if len(shape) == 1 else shaped(array, shape))
+
+
+def _opaque(message: wire.TensorProto, shape: Sequence[int], count: int) -> Tensor | None:
+    """A tensor without elements to look at. Of types of objects none is known."""
+    dtype = message.dtype
+    if dtype not in OPAQUE_DTYPES:
+        return None
+    has_type = dtype == wire.DT_VARIANT and any(value.type_name for value in message.variant_val)
+    if count and (has_type or message.tensor_content):
+        return None
+    return Tensor(dtype, shaped(np.empty(count, "V0"), shape))
 
 
 def _element_count(shape: Sequence[int]) -> int | None:
@@ -121,8 +141,8 @@ def _element_count(shape: Sequence[int]) -> int | None:
 def _from_memory(dtype: np.dtype[Any], content: bytes, count: int) -> np.ndarray[Any, Any] | None:
     if len(content) != count * dtype.itemsize:
         return None
-    if dtype.kind == "b":
-        return np.frombuffer(content, np.uint8).astype(np.bool_)
+    if dtype.kind == "b" and max(content) > 1:
+        return None
     return np.frombuffer(content, dtype)
 
 
@@ -168,10 +188,11 @@ def _filled(values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any] | 
     else:
         rest = b"" if values.dtype == object else 0
     try:
-        array = np.full(count, rest, values.dtype)
+        array = np.empty(count, values.dtype)
     except MemoryError:
         return None
     array[:present] = values
+    array[present:].fill(rest)  # as it is: other ways cut NULs off the end of bytes
     return array
 
 

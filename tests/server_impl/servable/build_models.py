@@ -18,7 +18,8 @@ v1 = tf.compat.v1
 ECHO_DTYPES = [
     "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16",
     "uint32", "uint64", "bool", "string", "complex64", "complex128", "qint8", "quint8", "qint16", "quint16",
-    "qint32", "float8_e5m2", "float8_e4m3fn",
+    "qint32", "float8_e5m2", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2fnuz",
+    "int4", "uint4", "int2", "uint2",
 ]
 # fmt: on
 

@@ -165,9 +165,9 @@ def test_inner_shapes_that_differ():
 
 
 def test_strings_are_padded_with_their_own_first():
-    words = [Tensor(wire.DT_STRING, np.array(value, object)) for value in ([[b"a"]], [[b"b", b"c"]])]
+    words = [Tensor(wire.DT_STRING, np.array(value, object)) for value in ([[b"a\0"]], [[b"b", b"c"]])]
     merged = batch_rules.merge([{"s": word} for word in words], 0, pad_inputs=True)
-    assert merged["s"].array.tolist() == [[b"a", b"a"], [b"b", b"c"]]
+    assert merged["s"].array.tolist() == [[b"a\0", b"a\0"], [b"b", b"c"]]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 
 import numpy as np
 import pytest
@@ -37,12 +38,20 @@ NAMES = {
     dtype: {"float": "float32", "double": "float64", "half": "float16"}.get(n, n)
     for dtype, n in DTYPE_NAME.items()
 }
+FEW_VALUES = {
+    wire.DT_BOOL: 2,
+    wire.DT_FLOAT8_E4M3B11FNUZ: 30,
+    wire.DT_INT2: 2,
+    wire.DT_UINT2: 4,
+    wire.DT_INT4: 8,
+    wire.DT_UINT4: 16,
+}
 NUMERIC = [dtype for dtype in NUMPY_DTYPE if dtype != wire.DT_STRING]
 
 
 def numbers(dtype: int, shape: tuple[int, ...]) -> np.ndarray:
     count = int(np.prod(shape))
-    limit = 2 if dtype == wire.DT_BOOL else 100
+    limit = FEW_VALUES.get(dtype, 100)
     return (np.arange(count) % limit).astype(NUMPY_DTYPE[dtype]).reshape(shape)
 
 
@@ -142,6 +151,22 @@ def test_errors_have_the_code_and_text_of_tensorflow(models):
     # The run stays usable.
     (result,) = run([Tensor(wire.DT_FLOAT, np.array([1], np.float32))], None)
     assert result.array.tolist() == [2.5]
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "text"),
+    [
+        (wire.DT_VARIANT, (2, 3), "Expects arg[0] to be float but variant is provided"),
+        (wire.DT_RESOURCE, (1,), "Invalid resource type hash code: 0(name:  type: )."),
+        (wire.DT_RESOURCE, (2, 3), "Malformed TF_RESOURCE tensor: expected a scalar"),
+    ],
+)
+def test_objects_of_tensorflow_are_refused(models, dtype, shape, text):
+    session, _ = capi.load_session(str(models / "echo"), ["serve"], wire.ConfigProto())
+    run = session.prepare([("float32_in", 0)], [("float32_out", 0)])
+    with pytest.raises(ServingError, match=re.escape(text)):
+        run([Tensor(dtype, np.empty(shape, "V0"))], None)
     session.close()
 
 
