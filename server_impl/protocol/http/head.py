@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from server_impl.protocol.http.target import split
+from server_impl.protocol.http.target import authority_of, split
 
 #: Methods that are handed on; all others, lower-case ones included, are answered 501 [4.2].
 METHODS = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"})
 
-_VERSION = re.compile(rb"HTTP/([01])\.(\d{1,2})")
-_CONTENT_LENGTH = re.compile(rb"\s*+[+]?(\d{1,18})")
-_FOLD = re.compile(rb"\r?\n[ \t]++")
+#: Numbers are what C reads as such: with a sign, and after any blanks.
+_VERSION = re.compile(rb"HTTP/\s*+([+-]?\d++)\.\s*+([+-]?\d++)")
+_CONTENT_LENGTH = re.compile(rb"\s*+([+-]?\d++)")
+_CHUNKED = re.compile(rb"[ \t]*+chunked(?:[ \t;].*)?", re.IGNORECASE | re.DOTALL)
+_BLANK = (b" ", b"\t")
+_INT64_MAX = 2**63 - 1
 _SHORTEST_REQUEST_LINE = len("GET / HTTP/1.0")
 _CACHED_HEAD_BYTES = 4096
 
@@ -56,7 +59,10 @@ class Head:
 
 
 class Refusal(NamedTuple):
-    """A request that is answered with an error page, after which the connection is closed [4.8]."""
+    """A request that is answered with an error page, after which the connection is closed [4.8].
+
+    ``framing`` is what was known of the request by then.
+    """
 
     status: int
     framing: Framing = Framing()
@@ -69,77 +75,141 @@ def parse(head: bytes) -> Head | Refusal:
 
 
 def _parse(head: bytes) -> Head | Refusal:
-    if b"\0" in head:
-        return Refusal(400)
-    line, _, rest = head.partition(b"\n")
-    request_line = parse_request_line(line)
-    if request_line is None:
-        return Refusal(400)
-    method, target, version = request_line
-    parts = split(target)
-    headers = parse_fields(rest)
-    if parts is None or headers is None:
-        return Refusal(400)
+    first, _, rest = head.partition(b"\n")
+    line = parse_request_line(first)
+    if isinstance(line, Refusal):
+        return line
+    method, target, version, absolute = line
+    headers, sound = parse_fields(rest)
     connection = headers.get(b"connection", b"").lower()
-    if parts.absolute:
+    if absolute:
         asks_close = headers.get(b"proxy-connection", b"").lower() != b"keep-alive"
     else:
         asks_close = connection == b"close"
-    framing = Framing(version, method, connection.startswith(b"keep-alive"), asks_close, parts.absolute)
-    if method in METHODS:
-        return _with_body(target, headers, framing)
-    # Framings are kept in a cache: none of them may be as long as a client likes.
-    return Refusal(501, framing if method == b"CONNECT" else framing._replace(method=b""))
+    framing = Framing(version, _known(method), connection.startswith(b"keep-alive"), asks_close, absolute)
+    encodings = headers.get(b"transfer-encoding")
+    if encodings is not None:
+        # Two ways to delimit a body, or one that is none, are how requests are smuggled.
+        sound &= b"content-length" not in headers and _is_chunked(encodings) is not None
+    if not sound:
+        return Refusal(400, framing)
+    return _with_body(target, headers, framing) if method in METHODS else Refusal(501, framing)
 
 
 _parse_cached = lru_cache(maxsize=512)(_parse)
 
 
-def parse_request_line(line: bytes) -> tuple[bytes, bytes, tuple[int, int]] | None:
-    """Method, target and version of a request line, or None when it is not one.
+def _known(method: bytes) -> bytes:
+    # Framings are kept in a cache: none of them may be as long as a client likes.
+    return method if method in METHODS or method == b"CONNECT" else b""
+
+
+class RequestLine(NamedTuple):
+    """The first line of a request; ``absolute`` as in ``target.Target``."""
+
+    method: bytes
+    target: bytes
+    version: tuple[int, int]
+    absolute: bool
+
+
+def parse_request_line(line: bytes) -> RequestLine | Refusal:
+    """Judge the first line, without its end.
 
     The target is all between the first and the last blank. Any HTTP/1.x is accepted, HTTP/2.0 is not.
     """
     line = line.removesuffix(b"\r").rstrip(b" ")
-    method, blank, rest = line.partition(b" ")
+    method, blank, rest = _c_string(line).partition(b" ")
     target, second_blank, version = rest.rpartition(b" ")
+    if not blank or not second_blank or not target or len(line) < _SHORTEST_REQUEST_LINE:
+        return Refusal(400)
     number = _VERSION.fullmatch(version)
-    if not blank or not second_blank or not target or number is None or len(line) < _SHORTEST_REQUEST_LINE:
-        return None
-    return method, target, (int(number[1]), int(number[2]))
+    major, minor = (_int32(number[1]), _int32(number[2])) if number else (2, 0)
+    if major > 1:
+        return Refusal(400, Framing(method=_known(method)))
+    if method == b"CONNECT":
+        absolute = None if authority_of(target) is None else False
+    else:
+        parts = split(target)
+        absolute = None if parts is None else parts.absolute
+    if absolute is None:
+        return Refusal(400, Framing((major, minor), _known(method)))
+    return RequestLine(method, target, (major, minor), absolute)
 
 
-def parse_fields(lines: bytes) -> dict[bytes, bytes] | None:
-    """The first value of each header field by lower-case name, or None when a line is not a field.
+def _c_string(line: bytes) -> bytes:
+    """What C sees of ``line``."""
+    return line.partition(b"\0")[0]
 
+
+def _int32(digits: bytes) -> int:
+    """As C's ``scanf`` reads an int: the low 32 bits of what it reads in 64."""
+    return (_int64(digits) + 2**31) % 2**32 - 2**31
+
+
+def _int64(digits: bytes) -> int:
+    """As C's ``strtoll`` reads it. No more digits are looked at than can matter."""
+    sign, magnitude = digits[:1] == b"-", digits.lstrip(b"+-").lstrip(b"0")[:20]
+    number = int(magnitude or b"0")
+    return max(-number, -_INT64_MAX - 1) if sign else min(number, _INT64_MAX)
+
+
+def is_field(line: bytes, *, first: bool) -> bool:
+    """Whether a line, without its end, is a header field or, unless it is the first, continues one."""
+    line = _c_string(line.removesuffix(b"\r"))
+    if line[:1] in _BLANK:
+        return not first
+    _, colon, _ = line.partition(b":")
+    return bool(colon) and b"\r" not in line
+
+
+def parse_fields(lines: bytes) -> tuple[dict[bytes, bytes], bool]:
+    """The first value of each header field by lower-case name, and whether all lines are fields.
+
+    Several fields ``Transfer-Encoding`` count as one list. Fields behind a line that is none are not read.
     Lines end with LF or CRLF. A line that begins with a blank or a tab continues the one before.
     """
-    fields: dict[bytes, bytes] = {}
-    if lines[:1] in (b" ", b"\t"):
-        return None
-    if b"\n " in lines or b"\n\t" in lines:
-        lines = _FOLD.sub(b" ", lines)
+    fields: dict[bytes, list[bytes]] = {}
+    value: list[bytes] | None = None
+    sound = True
     for line in lines.split(b"\n")[:-1]:
-        name, colon, value = line.removesuffix(b"\r").partition(b":")
-        if not colon or b"\r" in line[:-1]:
-            return None
-        fields.setdefault(name.lower(), value.lstrip(b" ").rstrip(b" \t"))
-    return fields
+        if not is_field(line, first=value is None):
+            sound = False
+            break
+        line = _c_string(line.removesuffix(b"\r"))
+        if line[:1] in _BLANK:
+            assert value is not None
+            value.append(line.strip(b" \t"))
+            continue
+        name, _, text = line.partition(b":")
+        name, value = name.lower(), [text.lstrip(b" ").rstrip(b" \t")]
+        if name == b"transfer-encoding" and name in fields:
+            fields[name] += [b",", *value]
+            value = fields[name]
+        else:
+            fields.setdefault(name, value)
+    return {name: b" ".join(parts) for name, parts in fields.items()}, sound
 
 
 def _with_body(target: bytes, headers: dict[bytes, bytes], framing: Framing) -> Head | Refusal:
     """Settle how the body is delimited, and whether its sender wants to be asked for it."""
     declared = headers.get(b"content-length")
-    chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
     length = 0
     if declared is not None:
         number = _CONTENT_LENGTH.fullmatch(declared)
-        if number is None or chunked:
+        length = -1 if number is None else _int64(number[1])
+        if length < 0:
             return Refusal(400, framing)
-        length = int(number[1])
     expects_continue = False
+    chunked = b"transfer-encoding" in headers and _is_chunked(headers[b"transfer-encoding"]) is True
     if (length or chunked) and framing.version >= (1, 1) and b"expect" in headers:
         if headers[b"expect"].lower() != b"100-continue":
             return Refusal(417, framing)
         expects_continue = True
     return Head(target, headers, framing, length, chunked, expects_continue)
+
+
+def _is_chunked(encodings: bytes) -> bool | None:
+    """Whether the last of the ``encodings`` is ``chunked``, None where another one is."""
+    *others, last = (_CHUNKED.fullmatch(encoding) is not None for encoding in encodings.split(b","))
+    return None if any(others) else last

@@ -11,11 +11,13 @@ import re
 from io import BytesIO
 from typing import NamedTuple
 
-from server_impl.protocol.http.head import Head, Refusal, parse, parse_fields, parse_request_line
+from server_impl.protocol.http.head import Head, Refusal, is_field, parse, parse_fields, parse_request_line
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 #: As ``strtoll`` reads it; a blank ends the number, a chunk extension (``;``) is an error.
-_CHUNK_SIZE = re.compile(rb"\s*+[+]?(?:0[xX])?([0-9a-fA-F]{1,15})(?: .*)?", re.DOTALL)
+_CHUNK_SIZE = re.compile(rb"\s*+(?:[+]|(-))?(?:0[xX])?([0-9a-fA-F]++)(?: .*)?", re.DOTALL)
+#: Larger chunks are read as if they had this many bytes.
+_LARGEST_CHUNK = 2**63 - 1
 
 
 class Request(NamedTuple):
@@ -45,7 +47,8 @@ class HttpReader:
     def __init__(self) -> None:
         self._pending = bytearray()  # received, not yet consumed
         self._searched = 0  # so many of the bytes not yet consumed hold no end of what is looked for
-        self._line_judged = False  # the first line of an incomplete head is a request line
+        self._judged = 0  # so many of the bytes of an incomplete head are lines as they should be
+        self._first_field = 0  # where the second of them begins
         self._head: Head | None = None  # set while its body is being read
         self._body = BytesIO()
         self._missing = 0  # bytes of the body, or of the present chunk, that have not come yet
@@ -93,12 +96,11 @@ class HttpReader:
         return end, None if self._missing else self._complete(self._head)
 
     def _read_head(self, buffer: bytes | bytearray, start: int) -> tuple[int, Event | None]:
-        searched = start + self._searched
         span = self._lines_until_empty_one(buffer, start)
         if span is None:
-            return start, self._judge_early(buffer, start, searched)
+            return start, self._judge_early(buffer, start)
         end, position = span
-        self._line_judged = False
+        self._judged = 0
         head = parse(bytes(buffer[start:end]))
         if isinstance(head, Refusal):
             return position, head
@@ -112,13 +114,24 @@ class HttpReader:
             return self._next(buffer, position)
         return position, Continue(head.framing.version) if head.expects_continue else None
 
-    def _judge_early(self, buffer: bytes | bytearray, start: int, searched: int) -> Refusal | None:
-        """Refuse an incomplete head as soon as its first line turns out not to be a request line."""
-        end = -1 if self._line_judged else buffer.find(b"\n", searched)
-        if end < 0:
-            return None
-        self._line_judged = True
-        return None if parse_request_line(bytes(buffer[start:end])) else Refusal(400)
+    def _judge_early(self, buffer: bytes | bytearray, start: int) -> Refusal | None:
+        """Refuse an incomplete head as soon as one of its lines turns out not to be what it should be."""
+        last = buffer.rfind(b"\n", start + self._judged) + 1
+        while start + self._judged < last:
+            begin = start + self._judged
+            end = buffer.index(b"\n", begin)
+            self._judged = end + 1 - start
+            line = bytes(buffer[begin:end])
+            if begin == start:
+                self._first_field = self._judged
+                sound = not isinstance(parse_request_line(line), Refusal)
+            else:
+                sound = is_field(line, first=begin == start + self._first_field)
+            if not sound:
+                refusal = parse(bytes(buffer[start : end + 1]))
+                assert isinstance(refusal, Refusal)
+                return refusal
+        return None
 
     def _read_chunks(self, head: Head, buffer: bytes | bytearray, start: int) -> tuple[int, Event | None]:
         while not self._in_trailer:
@@ -133,9 +146,10 @@ class HttpReader:
             start = end + 1
             if line:  # empty lines are skipped: one comes after the data of each chunk
                 size = _CHUNK_SIZE.fullmatch(line)
-                if size is None:
+                digits = size[2].lstrip(b"0")[:17] if size else b""
+                if size is None or (size[1] and digits):
                     return start, Refusal(413, head.framing)
-                self._missing = int(size[1], 16)
+                self._missing = min(int(digits or b"0", 16), _LARGEST_CHUNK)
                 self._in_trailer = not self._missing
         span = self._lines_until_empty_one(buffer, start)
         if span is None:
@@ -143,8 +157,8 @@ class HttpReader:
         end, position = span
         self._in_trailer = False
         # Trailer fields must be well-formed, and are of no use to anyone.
-        if parse_fields(bytes(buffer[start:end])) is None:
-            return position, Refusal(400, head.framing)
+        if not parse_fields(bytes(buffer[start:end]))[1]:
+            return position, Refusal(413, head.framing)
         return position, self._complete(head)
 
     def _lines_until_empty_one(self, buffer: bytes | bytearray, start: int) -> tuple[int, int] | None:

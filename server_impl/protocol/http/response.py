@@ -100,7 +100,6 @@ def _frame(status: int, fields: Fields, framing: Framing) -> _Frame:
         version = (1, 1)
     current = version >= (1, 1)
     declares_body = method not in (b"HEAD", b"CONNECT")
-    kept_by_request = asks_keep_alive and version == (1, 0)
     closing: list[tuple[bytes, bytes]] = []
     if declares_body and all(name != b"Content-Type" for name, _ in fields):
         closing.append(_DEFAULT_CONTENT_TYPE)
@@ -111,11 +110,11 @@ def _frame(status: int, fields: Fields, framing: Framing) -> _Frame:
     return _Frame(
         opening=b"HTTP/%d.%d %d %s\r\n" % (*version, status, REASON[status].encode("ascii")) + _lines(fields),
         dated=current,
-        before_length=b"Connection: keep-alive\r\n" if kept_by_request else b"",
-        has_length=declares_body and (current or kept_by_request),
+        before_length=b"Connection: keep-alive\r\n" if asks_keep_alive and version == (1, 0) else b"",
+        has_length=declares_body and version[0] == 1 and (current or asks_keep_alive),
         closing=_lines(closing) + b"\r\n",
         has_body=method != b"HEAD",
-        closes=is_page or asks_close or to_proxy or not (current or kept_by_request),
+        closes=is_page or asks_close or to_proxy or not (current or (asks_keep_alive and version[0] == 1)),
     )
 
 

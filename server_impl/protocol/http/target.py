@@ -18,7 +18,7 @@ _CONFORMANT = re.compile(
     rb"(?:#(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+)?"
 )
 _END_OF_PATH = re.compile(rb"[?#]")
-_END_OF_AUTHORITY = re.compile(rb"[/?#]|$")
+_END_OF_AUTHORITY = re.compile(rb"[/?#]")
 
 
 class Target(NamedTuple):
@@ -34,16 +34,22 @@ class Target(NamedTuple):
     conformant: bool
 
 
+def authority_of(text: bytes) -> bytes | None:
+    """The authority with which ``text`` begins, which may be empty; None where it is none."""
+    end = _END_OF_AUTHORITY.search(text)
+    authority = text[: end.start()] if end else text
+    parts = _AUTHORITY.fullmatch(authority)
+    return None if parts is None or int(parts[1] or b"0") > 0xFFFF else authority
+
+
 def split(target: bytes) -> Target | None:
     """``target`` taken apart, or None when it is no URI reference even under the laxest reading."""
     scheme = _SCHEME.match(target)
     rest = target[scheme.end() :] if scheme else target
     has_authority = rest.startswith(b"//")
     if has_authority:
-        end = _END_OF_AUTHORITY.search(rest, 2)
-        authority = rest[2 : end.start()] if end else b""
-        parts = _AUTHORITY.fullmatch(authority)
-        if parts is None or int(parts[1] or b"0") > 0xFFFF:
+        authority = authority_of(rest[2:])
+        if authority is None:
             return None
         rest = rest[2 + len(authority) :]
     path = _END_OF_PATH.split(rest, maxsplit=1)[0]

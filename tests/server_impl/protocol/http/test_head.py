@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from server_impl.protocol.http.head import Head, Refusal, parse
+from server_impl.protocol.http.head import Framing, Head, Refusal, parse
 from server_impl.protocol.http.target import Target, split
 
 
@@ -22,9 +22,24 @@ def refused(*lines: bytes) -> int:
     return result.status
 
 
-@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1", b"HTTP/1.2", b"HTTP/0.9"])
-def test_versions_accepted(version: bytes) -> None:
-    assert accepted(b"GET /v1/models/m " + version).framing.version == (int(version[5:6]), int(version[7:8]))
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [
+        (b"1.0", (1, 0)),
+        (b"1.1", (1, 1)),
+        (b"1.2", (1, 2)),
+        (b"0.9", (0, 9)),
+        (b"01.012", (1, 12)),
+        (b"+1.+1", (1, 1)),
+        (b"-1.-1", (-1, -1)),
+        (b"1.\t1", (1, 1)),
+        (b"1.1\0 and more", (1, 1)),
+        (b"1.4294967297", (1, 1)),
+        (b"1." + b"9" * 30, (1, -1)),
+    ],
+)
+def test_versions_accepted(version: bytes, number: tuple[int, int]) -> None:
+    assert accepted(b"GET /v1/models/m HTTP/" + version).framing.version == number
 
 
 @pytest.mark.parametrize(
@@ -39,7 +54,7 @@ def test_versions_accepted(version: bytes) -> None:
         b"GET /v1/models/m http/1.1",
         b"GET /v1/models/m HTTP/1.1x",
         b"GET /v1/models/m HTTP/1.",
-        b"GET /v1/models/m HTTP/-1.1",
+        b"GET /v1/models/m HTTP/1.1.1",
         b"GET /v1/mod\0els/m HTTP/1.1",
         b"GET 1:2/v1/models/m HTTP/1.1",
         b"GET http://ho^st/v1/models/m HTTP/1.1",
@@ -67,12 +82,14 @@ def test_folded_lines_continue_the_value() -> None:
     assert accepted(b"PUT /v1/models/m HTTP/1.1", b"A: one", b"\t two").headers == {b"a": b"one two"}
 
 
-@pytest.mark.parametrize("field", [b"no colon", b" folded from nothing: 1", b"A\r: b", b"A: b\rc", b"A: \0"])
+@pytest.mark.parametrize(
+    "field", [b"no colon", b" folded from nothing: 1", b"A\r: b", b"A: b\rc", b"A: \r b", b"A\0: "]
+)
 def test_lines_that_are_no_field(field: bytes) -> None:
     assert refused(b"PUT /v1/models/m HTTP/1.1", field) == 400
 
 
-@pytest.mark.parametrize("value", [b"0", b"27", b"+27", b"0027"])
+@pytest.mark.parametrize("value", [b"0", b"-0", b"27", b"+27", b"0027"])
 def test_lengths(value: bytes) -> None:
     assert accepted(b"PUT /v1/models/m HTTP/1.1", b"Content-Length: " + value).length == int(value)
 
@@ -85,8 +102,54 @@ def test_lengths_that_are_none(value: bytes) -> None:
 def test_length_and_chunks_exclude_each_other() -> None:
     both = (b"Content-Length: 3", b"Transfer-Encoding: chunked")
     assert refused(b"PUT /v1/models/m HTTP/1.1", *both) == 400
-    assert accepted(b"PUT /v1/models/m HTTP/1.1", both[0], b"Transfer-Encoding: gzip").length == 3
-    assert accepted(b"PUT /v1/models/m HTTP/1.1", both[1]).chunked
+    assert refused(b"PUT /v1/models/m HTTP/1.1", both[0], b"Transfer-Encoding:") == 400
+    assert refused(b"FOO /v1/models/m HTTP/1.1", *both) == 400
+    assert accepted(b"PUT /v1/models/m HTTP/1.1", both[0], both[0]).length == 3
+
+
+@pytest.mark.parametrize(
+    ("encodings", "chunked"),
+    [
+        ((b"chunked",), True),
+        ((b"\tCHUNKED ; a=b",), True),
+        ((b"gzip, chunked",), True),
+        ((b", chunked",), True),
+        ((b"gzip", b"chunked"), True),
+        ((b"",), False),
+        ((b"gzip",), False),
+        ((b"unchunked",), False),
+        ((b"gzip; chunked",), False),
+        ((b"chunked, gzip",), None),
+        ((b"chunked, chunked",), None),
+        ((b"chunked,",), None),
+        ((b"chunked", b"gzip"), None),
+        ((b"chunked", b""), None),
+    ],
+)
+def test_transfer_encodings(encodings: tuple[bytes, ...], chunked: bool | None) -> None:
+    judged = head(b"PUT /v1/models/m HTTP/1.1", *(b"Transfer-Encoding: " + each for each in encodings))
+    assert (judged.chunked if isinstance(judged, Head) else None) is chunked
+
+
+@pytest.mark.parametrize(
+    ("lines", "framing"),
+    [
+        ((b"GARBAGE",), Framing()),
+        ((b"HEAD /v1/models/m HTTP/2.0",), Framing(method=b"HEAD")),
+        ((b"PUT 1:2 HTTP/1.2",), Framing((1, 2), b"PUT")),
+        ((b"CONNECT a:b HTTP/1.0",), Framing((1, 0), b"CONNECT")),
+        (
+            (b"FOO /v1 HTTP/1.0", b"Connection: keep-alive", b"none", b"Connection: close"),
+            Framing((1, 0), b"", asks_keep_alive=True),
+        ),
+        (
+            (b"PUT http://h/v1 HTTP/1.1", b"none"),
+            Framing(method=b"PUT", asks_close=True, to_proxy=True),
+        ),
+    ],
+)
+def test_a_refusal_knows_what_was_read_before(lines: tuple[bytes, ...], framing: Framing) -> None:
+    assert head(*lines) == Refusal(400, framing)
 
 
 def test_expectations() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server_impl.protocol.http.head import Refusal
+from server_impl.protocol.http.head import Framing, Refusal
 from server_impl.protocol.http.reader import Continue, Event, HttpReader, Request
 
 GET = b"GET /v1/models/m HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -82,7 +82,7 @@ def test_chunks(coding: bytes, body: bytes) -> None:
     assert bodies(b"POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n", coding + GET) == [body, b""]
 
 
-@pytest.mark.parametrize("size", [b"zz", b"3;a=b", b"-3", b"g", b" ", b"3x", b"f" * 17])
+@pytest.mark.parametrize("size", [b"zz", b"3;a=b", b"-3", b"g", b" ", b"3x", b"-f"])
 def test_bad_chunk_size_is_too_large(size: bytes) -> None:
     (refusal,) = read(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nabc\r\n")
     assert isinstance(refusal, Refusal)
@@ -102,6 +102,31 @@ def test_continue_is_asked_for_only_while_the_body_is_held_back() -> None:
 def test_first_line_is_judged_before_the_head_is_complete() -> None:
     assert read(b"SSH-2.0-OpenSSH_9.6\r\n") == [Refusal(400)]
     assert read(b"GET / HTTP/1.1\r\n") == []
+    assert read(b"GET / HTTP/1.1\r\nA: b\r\n", b" c\r\nD:", b" e\r\n") == []
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"PUT / HTTP/1.0\r\nA: b\r\nnone\r\n",),
+        (b"PUT / HTTP/1.0\r\nA", b": b\r", b"\nnone\r", b"\n"),
+        (b"PUT / HTTP/1.0\r\n", b" folded from nothing: 1\r\n"),
+    ],
+)
+def test_lines_are_judged_before_the_head_is_complete(pieces: tuple[bytes, ...]) -> None:
+    assert read(*pieces) == [Refusal(400, Framing((1, 0), b"PUT"))]
+
+
+@pytest.mark.parametrize("size", [b"f" * 16, b"0" * 20 + b"f" * 20])
+def test_a_chunk_larger_than_can_be_is_waited_for(size: bytes) -> None:
+    assert read(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nabc") == []
+
+
+@pytest.mark.parametrize("trailer", [b"none", b" folded from nothing", b"A\r: b"])
+def test_a_trailer_that_is_no_field(trailer: bytes) -> None:
+    (refusal,) = read(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + trailer + b"\r\n\r\n")
+    assert isinstance(refusal, Refusal)
+    assert refusal.status == 413
 
 
 @pytest.mark.parametrize("data", REFUSED)
