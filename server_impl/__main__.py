@@ -13,6 +13,7 @@ from typing import Any
 
 from server_impl import TFS_VERSION, __version__, flags, logs
 from server_impl.errors import ServingError
+from server_impl.memory import keep_for_requests
 
 logger = logging.getLogger("server_impl")
 
@@ -58,6 +59,7 @@ def _refuse(text: str) -> int:
 
 
 def _run(options: flags.Options) -> int:
+    keep_for_requests()
     with suppress(ImportError):
         import uvloop
 

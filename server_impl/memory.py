@@ -1,9 +1,25 @@
-"""Giving memory back to the system."""
+"""Keeping memory for the next request, and giving it back to the system."""
 
 from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
+
+#: Names of glibc's ``mallopt``, and the bytes that are set.
+_MMAP_THRESHOLD, _LARGE = -3, 32 << 20
+_TRIM_THRESHOLD, _KEPT = -1, 64 << 20
+
+
+def keep_for_requests() -> None:
+    """Keep up to 64 MiB that requests have freed for the next ones, blocks above 32 MiB apart.
+
+    By itself glibc gives the memory of a large request back when it is answered, and asks for it again at the
+    next one: for an image in JSON the system then spends as much time on clearing pages as its parsing takes.
+    """
+    with suppress(AttributeError):  # only glibc has it
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_MMAP_THRESHOLD, _LARGE)
+        allocator.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def release_to_system() -> None:

@@ -136,7 +136,10 @@ def read(body: bytes) -> Request | None:
         return None
     chars = np.frombuffer(body, np.uint8, end - start, start)
     # Commas and square brackets; the letters that fit the mask too cannot be part of a number.
-    marks = np.flatnonzero((chars == ord(",")) | ((chars & 0xF9) == 0x59))
+    masked = chars & 0xF9
+    is_mark = np.equal(masked, 0x59, out=masked.view(np.bool_))
+    is_mark |= chars == ord(",")
+    marks = np.flatnonzero(is_mark)
     longest = int(np.diff(marks).max(initial=0)) - 1
     has_exponent = body.find(b"e", start, end) >= 0 or body.find(b"E", start, end) >= 0
     if longest > _LONGEST or (has_exponent and has_long_exponent(chars, exponents(chars))):
