@@ -47,6 +47,8 @@ _LONGEST: Final = 26
 #: Up to this many bytes, and without exponent, every reader gives the same double.
 _LONGEST_EXACT: Final = 16
 
+_NOT_MARKS: Final = bytes(char for char in range(256) if char not in b",[]")
+
 #: How simdjson gives the numbers for a dtype.
 _SIGNED: Final[tuple[str, np.dtype[Any]]] = ("i", np.dtype(np.int64))
 _BUFFERS: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
@@ -59,8 +61,8 @@ _BUFFERS: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
 class Request(NamedTuple):
     """A body with one array: its name if it has one, its shape, and the parsed numbers.
 
-    ``marks`` are the offsets in ``chars``, the array's text, of its brackets and commas. ``exact``: every
-    reader gives the same doubles.
+    ``is_mark`` tells which of ``chars``, the array's text, are brackets or commas. ``plain``: there is no
+    exponent.
     """
 
     signature_name: str
@@ -68,8 +70,8 @@ class Request(NamedTuple):
     name: str | None
     shape: tuple[int, ...]
     chars: np.ndarray[Any, np.dtype[np.uint8]]
-    marks: np.ndarray[Any, np.dtype[np.intp]]
-    exact: bool
+    is_mark: np.ndarray[Any, np.dtype[np.bool_]]
+    plain: bool
     numbers: Any
 
     def tensors(self, inputs: Mapping[str, InputSpec]) -> tuple[dict[str, Tensor], RequestFormat] | None:
@@ -93,7 +95,7 @@ class Request(NamedTuple):
         if dtype == wire.DT_FLOAT:
             return self._to_float32(numbers)
         if dtype == wire.DT_DOUBLE:
-            return numbers if self.exact else None
+            return numbers if self.plain and not _exceeds(self.is_mark, _LONGEST_EXACT) else None
         if dtype not in INTEGER_RANGE:
             return None
         least, most = INTEGER_RANGE[dtype]
@@ -103,11 +105,9 @@ class Request(NamedTuple):
 
     def _to_float32(self, doubles: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         floats = to_float32(doubles)
-        if self.exact:
-            return floats
         doubtful = np.flatnonzero(is_near_float32_tie(doubles))
         if doubtful.size:
-            chars, marks = self.chars, self.marks
+            chars, marks = self.chars, np.flatnonzero(self.is_mark)
             # The gaps between marks that hold a number: not those behind a list or before one.
             gaps = np.flatnonzero((chars[marks[:-1]] != ord("]")) & (chars[marks[1:]] != ord("[")))
             for index in doubtful.tolist():
@@ -139,12 +139,10 @@ def read(body: bytes) -> Request | None:
     masked = chars & 0xF9
     is_mark = np.equal(masked, 0x59, out=masked.view(np.bool_))
     is_mark |= chars == ord(",")
-    marks = np.flatnonzero(is_mark)
-    longest = int(np.diff(marks).max(initial=0)) - 1
     has_exponent = body.find(b"e", start, end) >= 0 or body.find(b"E", start, end) >= 0
-    if longest > _LONGEST or (has_exponent and has_long_exponent(chars, exponents(chars))):
+    if _exceeds(is_mark, _LONGEST) or (has_exponent and has_long_exponent(chars, exponents(chars))):
         return None
-    shape = _regular_shape(chars[marks].tobytes())
+    shape = _regular_shape(body[start:end].translate(None, _NOT_MARKS))
     if shape is None:
         return None
     try:
@@ -161,10 +159,23 @@ def read(body: bytes) -> Request | None:
         None if name is None else name.decode(),
         (1, *shape) if head["row"] else shape,
         chars,
-        marks,
-        longest <= _LONGEST_EXACT and not has_exponent,
+        is_mark,
+        not has_exponent,
         numbers,
     )
+
+
+def _exceeds(is_mark: np.ndarray[Any, np.dtype[np.bool_]], length: int) -> bool:
+    """Whether somewhere more than ``length`` characters lie between two marks."""
+    # Four at a time: in so many characters there are this many whole words without a mark.
+    needed = (length + 1 - 3) // 4
+    empty = is_mark[: is_mark.size // 4 * 4].view(np.uint32) == 0
+    seen = 1
+    while seen < needed:
+        step = min(seen, needed - seen)
+        empty = empty[:-step] & empty[step:]
+        seen += step
+    return bool(empty.any()) and int(np.diff(np.flatnonzero(is_mark)).max(initial=0)) - 1 > length
 
 
 def _regular_shape(marks: bytes) -> tuple[int, ...] | None:
