@@ -330,6 +330,21 @@ WAITING = Scenario(
     opens=False,
     steps=(
         Step(
+            "looks",
+            "A server looks for the versions of its models, and says where there is none.",
+            checks=(
+                Logs(
+                    "no_versions",
+                    re.compile(
+                        r"No versions of servable empty found under base path .*/empty\. "
+                        r"Did you forget to name your leaf directory as a number \(eg\. '/1/'\)\?"
+                    ),
+                    facts=("3.3.1",),
+                    level=Level.SHOULD,
+                ),
+            ),
+        ),
+        Step(
             "waits",
             "A server waits with closed ports until every model has a version.",
             quiet=True,
@@ -351,15 +366,6 @@ WAITING = Scenario(
                 Answers(Request("empty"), by=1, facts=("3.3.2", "VER-06")),
                 Answers(Request("elsewhere"), by=9, facts=("2.4.2", "3.3.2", "VER-06")),
                 Shows("elsewhere", {9: AVAILABLE}, facts=("2.4.2", "CFG-15")),
-                Logs(
-                    "no_versions",
-                    re.compile(
-                        r"No versions of servable empty found under base path .*/empty\. "
-                        r"Did you forget to name your leaf directory as a number \(eg\. '/1/'\)\?"
-                    ),
-                    facts=("3.3.1",),
-                    level=Level.SHOULD,
-                ),
             ),
         ),
     ),
