@@ -20,7 +20,7 @@ import pytest
 from harness import targets
 from harness.client import GrpcClient
 from harness.models import cache
-from harness.terms import Protocol
+from harness.terms import Protocol, State
 from tests.golden.recordings import Play, Record
 from tests.golden.replay import Difference, grpc_difference, rest_difference
 from tests.golden.setups import SETUPS
@@ -29,6 +29,7 @@ from tests.golden.setups import SETUPS
 _SIDE_BY_SIDE = 8
 #: Seconds that a server may take to start.
 _START_DEADLINE = 60.0
+_COMING = (State.START, State.LOADING)
 #: On the machine of the recordings TensorFlow used oneDNN. It does so by itself on some x86 processors only,
 #: and some texts and last digits are oneDNN's.
 _AS_RECORDED = {"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine().lower() in ("x86_64", "amd64") else {}
@@ -98,7 +99,7 @@ def replays(golden_models: Path) -> Replays:
 
 @contextlib.contextmanager
 def _server(setup: str, models: Path) -> Iterator[tuple[str, str]]:
-    """A reference server with both ports open. No request has been made: it counts them."""
+    """A reference server that has loaded what it is to load. Nothing that it counts has been asked of it."""
     with mock.patch.dict(os.environ, _AS_RECORDED):
         launched = targets.parse("reference").launch(SETUPS[setup].start_up(str(models)))
     try:
@@ -110,6 +111,13 @@ def _server(setup: str, models: Path) -> Iterator[tuple[str, str]]:
         rest, grpc = launched.addresses
         assert rest is not None
         assert grpc is not None
+        # The ports open with the first version of each model.
+        with contextlib.closing(GrpcClient(grpc)) as client:
+            for model in SETUPS[setup].models:
+                while any(version.state in _COMING for version in client.status(model)):
+                    if time.monotonic() > end:
+                        pytest.fail(f"set-up {setup} loads for ever:\n{launched.logs()}", pytrace=False)
+                    time.sleep(0.02)
         yield rest, grpc
     finally:
         launched.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,6 +26,12 @@ class Setup(NamedTuple):
 
     flags: tuple[str, ...]
     files: Mapping[str, str] = {}
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names that its models are served under."""
+        named = (flag.partition("=")[2] for flag in self.flags if flag.startswith("--model_name="))
+        return *named, *re.findall(r'config { name: "(.*?)"', self.files.get("models.config", ""))
 
     def start_up(self, models: str) -> StartUp:
         """How to start this server."""
