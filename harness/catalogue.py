@@ -13,12 +13,16 @@ from typing import Any
 class Catalogue:
     """Titles of facts (``4.6.2``), matrix rows (``HTTP-16``) and sections (``4``), by id.
 
-    ``unchecked`` says of some ids why they have no check: a key of ``reasons``, whose values are sentences.
+    ``source`` is an address, and ``sources`` the files below it that facts come from, by number or by the
+    number above them. ``unchecked`` says of some ids why they have no check: a key of ``reasons``, whose
+    values are sentences.
     """
 
     facts: Mapping[str, str]
     rows: Mapping[str, str]
     sections: Mapping[str, str]
+    source: str
+    sources: Mapping[str, str]
     reasons: Mapping[str, str]
     unchecked: Mapping[str, str]
 
@@ -38,6 +42,8 @@ class Catalogue:
             "url": None,
             "facts": list(self.facts),
             "rows": list(self.rows),
+            "titles": dict(self.facts) | dict(self.rows),
+            "sources": {above: f"{self.source}{file}" for above, file in self.sources.items()},
         }
 
 

@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from harness.cases import TOLERANCE
-from harness.client import BadReply, Exchange, grpc, json_form
+from harness.client import BadReply, Exchange, json_form
 from harness.matching import fields, value_problem
 from harness.terms import Code, Protocol
-from harness.wire import messages as wire
+from harness.wire.methods import METHODS
 
 #: Texts of one side and the words that stand for them.
 Words = Collection[tuple[str, str]]
@@ -32,15 +32,6 @@ _TRANSPORT = (Code.CANCELLED.name, Code.DEADLINE_EXCEEDED.name, Code.UNAVAILABLE
 _CHANCE = re.compile(r"\{\{\w+ [^}]*\}\}|(?<=Could not find variable )\S+|(?<=localhost/)\w+")
 #: What :mod:`harness.matching` says of two values.
 _SENTENCE = re.compile(r"(.*?) (is|has members|has) (.*) instead of (.*)", re.DOTALL)
-_REPLIES: dict[str, type[Message]] = {
-    grpc.PREDICT: wire.PredictResponse,
-    grpc.CLASSIFY: wire.ClassificationResponse,
-    grpc.REGRESS: wire.RegressionResponse,
-    grpc.MULTI_INFERENCE: wire.MultiInferenceResponse,
-    grpc.GET_MODEL_METADATA: wire.GetModelMetadataResponse,
-    grpc.GET_MODEL_STATUS: wire.GetModelStatusResponse,
-    grpc.RELOAD_CONFIG: wire.ReloadConfigResponse,
-}
 
 
 class Difference(NamedTuple):
@@ -149,9 +140,9 @@ def _grpc_difference(here: Exchange, there: Exchange, own: Words, others: Words)
         return Difference(f"error text {told!r} here, {tells!r} there", "details")
     if here.reply == there.reply:
         return None
-    kind = _REPLIES.get(here.method)
-    if kind is None:
+    if here.method not in METHODS:
         return Difference("bytes of the reply", "message")
+    kind = METHODS[here.method].reply
     try:
         messages = [kind.FromString(exchange.reply) for exchange in (here, there)]
     except DecodeError:

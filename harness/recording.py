@@ -22,15 +22,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+
 from harness.client import Exchange
 from harness.models import cache
 from harness.scenario import Scenario
 from harness.targets import Target
 from harness.terms import Protocol
+from harness.wire import methods
+from harness.wire.methods import METHODS
 
 SCHEMA = 1
 #: Bytes of a body that a record keeps; of a longer one it keeps the beginning, the length and a hash.
 BODY_LIMIT = 4096
+#: Characters of a message's text that a record keeps, beside its bytes.
+TEXT_LIMIT = 3500
 #: Exchanges of a check that a record keeps: the last ones.
 EXCHANGES_KEPT = 4
 
@@ -124,6 +130,7 @@ def exchange_line(exchange: Exchange, side: str = "target") -> dict[str, Any]:
     """An exchange for ``Record.check``; ``at`` is its time since the epoch."""
     request: dict[str, Any] = {"method": exchange.method}
     response: dict[str, Any] = {"code": exchange.status, "details": exchange.text}
+    asked, answered = METHODS.get(exchange.method, (None, None))
     if exchange.protocol is Protocol.REST:
         method, _, path = exchange.method.partition(" ")
         status, _, reason = exchange.status.partition(" ")
@@ -142,8 +149,8 @@ def exchange_line(exchange: Exchange, side: str = "target") -> dict[str, Any]:
         "side": side,
         "protocol": exchange.protocol.value,
         "duration_s": round(exchange.duration_s, 6),
-        "request": request | _body(exchange.request, exchange.protocol),
-        "response": response | _body(exchange.reply, exchange.protocol),
+        "request": request | _body(exchange.request, exchange.protocol) | _text(asked, exchange.request),
+        "response": response | _body(exchange.reply, exchange.protocol) | _text(answered, exchange.reply),
     }
 
 
@@ -205,6 +212,16 @@ def _body(body: bytes, protocol: Protocol) -> dict[str, Any]:
         except UnicodeDecodeError:
             pass
     return {"body_b64": base64.b64encode(kept).decode(), **cut}
+
+
+def _text(kind: type[Message] | None, body: bytes) -> dict[str, str]:
+    """A message for people to read; nothing of what cannot be read, or is kept in part only."""
+    if kind is None or not body or len(body) > BODY_LIMIT:
+        return {}
+    text = methods.text(kind, body)
+    if text is None or len(text) <= TEXT_LIMIT:
+        return {} if text is None else {"text": text}
+    return {"text": f"{text[:TEXT_LIMIT]}… ({len(text) - TEXT_LIMIT:,} more characters)"}
 
 
 def _version(package: str) -> str | None:

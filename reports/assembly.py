@@ -159,6 +159,8 @@ def _header(line: Mapping[str, Any]) -> Header:
             spec.get("url") or "",
             tuple(spec.get("facts") or ()),
             tuple(spec.get("rows") or ()),
+            spec.get("titles") or {},
+            spec.get("sources") or {},
         ),
     )
 

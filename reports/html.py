@@ -78,6 +78,7 @@ def _checks(view: Conformance) -> dict[str, Any]:
         "failing": sorted((each for each in every if each.worst.bad), key=views.urgency),
         "known": [check for check in every if check.worst is Outcome.XFAILED],
         "differing": [check for check in every if check.differs],
+        "causes": views.causes(check for check in every if check.differs),
         "several": len(view.runs) > 1,
         "caught": sum(miniature.caught for miniature in view.miniatures),
     }
@@ -132,15 +133,14 @@ def _environment() -> Environment:
         counted=COUNTED,
         empty=Tally(),
     )
-    environment.filters["fact_link"] = _fact_link
+    environment.filters["safe_link"] = _safe_link
     environment.filters["moment"] = _moment
     return environment
 
 
-def _fact_link(url: str, fact: str) -> str:
-    """Where a fact stands; empty when the record's link is not one that a page should follow."""
-    link = url.replace("{fact}", fact)
-    return link if url and _SAFE_LINK.match(link) else ""
+def _safe_link(link: str) -> str:
+    """The link; empty when it is not one that a page should follow."""
+    return link if _SAFE_LINK.match(link) else ""
 
 
 def _moment(started: str) -> str:

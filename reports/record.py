@@ -60,12 +60,26 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The catalogue that checks refer to. In ``url``, ``{fact}`` stands for a fact's id."""
+    """The catalogue that checks refer to. In ``url``, ``{fact}`` stands for a fact's id.
+
+    ``titles`` say what facts and rows are about; ``sources`` where facts come from, by id or a number above.
+    """
 
     title: str = ""
     url: str = ""
     facts: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def link(self, fact: str) -> str:
+        """Where a fact can be read up; empty if nobody said."""
+        if self.url:
+            return self.url.replace("{fact}", fact)
+        above = fact
+        while above and above not in self.sources:
+            above = above.rpartition(".")[0]
+        return self.sources.get(above, "")
 
 
 @dataclass(frozen=True, slots=True)

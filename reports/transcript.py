@@ -60,6 +60,8 @@ def _written(first: str, message: Mapping[str, Any]) -> str:
 def _body(message: Mapping[str, Any]) -> str:
     if message.get("body"):
         return str(message["body"])
+    if message.get("text"):
+        return str(message["text"])
     if message.get("message") is not None:
         return orjson.dumps(message["message"], option=orjson.OPT_INDENT_2).decode()
     packed = message.get("body_b64")

@@ -97,6 +97,19 @@ class CheckView:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Checks that show the same difference, those that need attention first."""
+
+    words: str
+    checks: tuple[CheckView, ...]
+
+    @property
+    def recipe(self) -> str:
+        """A script that shows the difference: of the first check that has one."""
+        return next((check.recipe for check in self.checks if check.recipe), "")
+
+
+@dataclass(frozen=True, slots=True)
 class ChapterView:
     """The listed checks of one chapter."""
 
@@ -160,6 +173,25 @@ def anchor(name: str) -> str:
 def urgency(view: CheckView) -> tuple[int, int]:
     """Sorts what somebody must look at: the most binding level first, then the worst outcome."""
     return list(Level).index(view.check.level), SEVERITY[view.worst]
+
+
+def causes(views: Iterable[CheckView]) -> tuple[Cause, ...]:
+    """Differing checks by what differs, the cause of most first."""
+    found: dict[str, list[CheckView]] = {}
+    for view in views:
+        told = [
+            result.check.diff.cause for result in view.shown if result.check.diff and result.check.differs
+        ]
+        words = told[0] or "the answers differ" if told else _outcomes(view)
+        found.setdefault(words, []).append(view)
+    return tuple(
+        Cause(words, tuple(sorted(some, key=urgency)))
+        for words, some in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    )
+
+
+def _outcomes(view: CheckView) -> str:
+    return "; ".join(f"{WORDS[result.check.outcome]} at {result.label}" for result in view.shown)
 
 
 def levels(view: Conformance) -> tuple[Level, ...]:

@@ -13,6 +13,8 @@ KNOWN = catalogue.Catalogue(
     facts={"1.1": "First", "1.2.1": "Second", "2.1": "Third"},
     rows={"ROW-01": "A row", "ROW-02": "Another"},
     sections={"1": "One", "2": "Two"},
+    source="https://example.org/",
+    sources={"1.2": "file.cc"},
     reasons={"client": "nobody sees it"},
     unchecked={"2.1": "client"},
 )
@@ -38,11 +40,18 @@ def test_every_fact_has_a_section() -> None:
     known = catalogue.load()
     assert {fact.partition(".")[0] for fact in known.facts} - {"0"} == set(known.sections)
     assert known.header()["facts"] == list(known.facts)
+    assert all(known.knows(above) or above in known.sections for above in known.sources)
 
 
 def test_what_is_known() -> None:
     assert [KNOWN.knows(cited) for cited in ("1.1", "1.2", "1.2.1", "ROW-01")] == [True] * 4
     assert [KNOWN.knows(cited) for cited in ("1.3", "1.", "ROW-03")] == [False] * 3
+
+
+def test_the_header_tells_titles_and_sources() -> None:
+    header = KNOWN.header()
+    assert header["titles"] == {**KNOWN.facts, **KNOWN.rows}
+    assert header["sources"] == {"1.2": "https://example.org/file.cc"}
 
 
 def test_mistakes() -> None:

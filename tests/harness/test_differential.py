@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness import differential
 from harness.client import Exchange, grpc
 from harness.differential import Outcome, compare, differences, summary
 from harness.terms import Protocol
 from harness.wire import messages as wire
+from harness.wire.methods import METHODS
 from tests.harness.tiny import RIGHT, lines, run
 
 pytest_plugins = "pytester"
@@ -240,4 +240,4 @@ def test_differences_can_be_expected(tiny: pytest.Pytester) -> None:
 
 def test_replies_of_every_method_can_be_read() -> None:
     methods = {value for name, value in vars(grpc).items() if name.isupper() and str(value).startswith("/t")}
-    assert methods == differential._REPLIES.keys()
+    assert methods == METHODS.keys()

@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness import recipe, recording, targets
 from harness.client import Exchange
+from harness.client.grpc import PREDICT
 from harness.scenario import Scenario
 from harness.terms import Model, Protocol
+from harness.wire import messages as wire
+from harness.wire import tensors
 from reports import schema
 
 
@@ -112,6 +116,28 @@ def test_long_and_binary_bodies() -> None:
     assert line["request"]["bytes"] == len(long)
     assert line["request"]["sha256"] == hashlib.sha256(long).hexdigest()
     assert base64.b64decode(line["response"]["body_b64"]) == b"\xff"
+
+
+def test_messages_stand_in_a_record_for_people_to_read() -> None:
+    asked = wire.PredictRequest(model_spec=wire.ModelSpec(name="m"))
+    asked.inputs["x"].CopyFrom(tensors.to_proto(np.array([1.0, 2.5], np.float32), content=False))
+    call = {
+        "protocol": Protocol.GRPC,
+        "method": PREDICT,
+        "status": "OK",
+        "request": asked.SerializeToString(),
+    }
+    line = recording.exchange_line(exchange(**call, reply=b"\xff"))
+    assert "float_val: 2.5" in line["request"]["text"]
+    assert base64.b64decode(line["request"]["body_b64"]) == asked.SerializeToString()
+    assert "text" not in line["response"]
+
+
+def test_long_messages_are_told_to_be_cut() -> None:
+    asked = wire.PredictRequest(output_filter=["some_output"] * 200).SerializeToString()
+    line = recording.exchange_line(exchange(**(GRPC | {"method": PREDICT}), request=asked))
+    assert len(asked) < recording.BODY_LIMIT
+    assert line["request"]["text"].endswith("more characters)")
 
 
 def test_numbers_that_json_lacks_are_refused(record: recording.Record) -> None:

@@ -231,6 +231,52 @@ def test_answers_that_differ_are_shown_side_by_side_with_the_difference_marked(t
     assert marked == [["22", "5"], ["26", "50001"]]
 
 
+def test_grpc_messages_are_shown_as_text(tmp_path: Path) -> None:
+    message = {"body_b64": "CgMKAW0=", "text": 'model_spec {\n  name: "m"\n}\n'}
+    call = {"protocol": "grpc", "request": {"method": "/s/M", **message}, "response": {"code": "OK"}}
+    (check,) = run_of(tmp_path, [samples.conformance()[0], samples.check(exchanges=[call])]).checks
+    assert check.exchanges[0].request == '/s/M\n\nmodel_spec {\n  name: "m"\n}\n'
+
+
+def test_a_fact_links_to_the_nearest_source_above_it(tmp_path: Path) -> None:
+    spec = {
+        "facts": ["4.6.2", "5.1"],
+        "titles": {"4.6.2": "Unknown models"},
+        "sources": {
+            "4": "https://example.org/all",
+            "4.6": "https://example.org/predict",
+            "5": "javascript:x",
+        },
+    }
+    lines = [samples.conformance()[0] | {"spec": spec}, samples.check(facts=["4.6.2", "4.60", "5.1", "6.1"])]
+    run = run_of(tmp_path, lines)
+    assert [run.header.spec.link(fact) for fact in ("4.6.2", "4.60", "6.1")] == [
+        "https://example.org/predict",
+        "https://example.org/all",
+        "",
+    ]
+    page = html.report([run])
+    assert '<a href="https://example.org/predict" rel="noreferrer">4.6.2</a> Unknown models' in page
+    assert "<code>5.1</code>" in page
+    assert "javascript:x" not in page
+
+
+def test_differences_are_grouped_by_cause_the_one_of_most_checks_first(tmp_path: Path) -> None:
+    causes = {"a": "digits", "b": "status", "c": "status"}
+    made = [
+        samples.check(
+            f"rest/{name}", outcome="failed", recipe=f"show {name}", diff={"equal": False, "cause": cause}
+        )
+        for name, cause in causes.items()
+    ]
+    view = conformance([run_of(tmp_path, [samples.conformance()[0], *made])])
+    found = views.causes(views.check_view(row, ["ours"]) for row in view.rows)
+    assert [(cause.words, len(cause.checks), cause.recipe) for cause in found] == [
+        ("status", 2, "show b"),
+        ("digits", 1, "show a"),
+    ]
+
+
 def test_a_page_of_many_checks_lists_what_needs_attention_and_says_what_it_leaves_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

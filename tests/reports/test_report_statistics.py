@@ -142,7 +142,7 @@ def test_too_few_blocks_give_no_interval() -> None:
 
 
 @given(count=st.integers(0, 200))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_blocks_keep_every_value(count: int) -> None:
     made = bootstrap.blocks_of([histogram.decode(samples.encoded([number + 1])) for number in range(count)])
     assert len(made) <= 40
