@@ -30,6 +30,8 @@ from typing import Any
 FOLDER = Path("known_failures")
 
 _KEYS = {"id", "message", "reason", "link"}
+#: Outcomes of checks that a list has to speak of.
+_FAILED = ("failed", "errored", "xfailed")
 #: The reason of an entry that nobody has explained yet.
 UNEXPLAINED = "not explained yet"
 
@@ -104,17 +106,21 @@ def message(actual: str) -> str:
 def updated(entries: Sequence[Entry], checks: Iterable[Mapping[str, Any]]) -> list[Entry]:
     """The list that a run needs; ``checks`` are the check lines of its record.
 
-    Entries whose checks all pass, or are gone, are dropped. One whose checks fail in another way is replaced
-    by one entry a check, with the old reason. New failures come last, unexplained.
+    Entries whose checks all pass are dropped. One whose checks fail in another way is replaced by one entry a
+    check, with the old reason. One of which the run says nothing stays. New failures come last, unexplained.
     """
+    ran = _ran(checks)
     failed = {
-        line["id"]: message(line["actual"] or line["reason"] or "")
-        for line in checks
-        if line["outcome"] in ("failed", "errored", "xfailed")
+        check: message(line["actual"] or line["reason"] or "")
+        for check, line in ran.items()
+        if line["outcome"] in _FAILED
     }
     kept: list[Entry] = []
     explained: set[str] = set()
     for entry in entries:
+        if not any(entry.names(check) for check in ran):
+            kept.append(entry)
+            continue
         named = {check: actual for check, actual in failed.items() if entry.names(check)}
         explained |= named.keys()
         if named and all(entry.explains(actual) for actual in named.values()):
@@ -141,8 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m harness.known_failures", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    update = commands.add_parser("update", help="bring a list in line with a complete run")
-    update.add_argument("record", type=Path, help="run.jsonl of a complete run")
+    update = commands.add_parser("update", help="bring a list in line with a run")
+    update.add_argument("record", type=Path, help="run.jsonl of a run that came to its end")
     update.add_argument("--list", type=Path, required=True, dest="path", help="known_failures/<target>.toml")
     options = parser.parse_args(arguments)
     try:
@@ -154,9 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _update(record: Path, path: Path) -> None:
     lines = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
     if not lines or lines[-1].get("kind") != "footer" or lines[-1].get("interrupted"):
-        raise ListError(f"{record}: the run did not come to its end; a list is updated from whole runs only")
+        raise ListError(f"{record}: the run did not come to its end: its record says too little")
     known = load(path)
-    entries = updated(known.entries, (line for line in lines if line["kind"] == "check"))
+    checks = [line for line in lines if line["kind"] == "check"]
+    entries = updated(known.entries, checks)
     heading = ""
     if path.exists():
         comments = [line for line in path.read_text("utf-8").splitlines() if line.startswith("#")]
@@ -164,10 +171,16 @@ def _update(record: Path, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(entries, heading), "utf-8")
     unexplained = sum(entry.reason == UNEXPLAINED for entry in entries)
+    unheard = sum(not any(map(entry.names, _ran(checks))) for entry in entries)
     print(
         f"{path}: {len(entries)} entries, {len(set(known.entries) - set(entries))} dropped or changed, "
-        f"{unexplained} to be explained"
+        f"{unexplained} to be explained, {unheard} kept of which no check was run"
     )
+
+
+def _ran(checks: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The check lines of a record that say how a check ended, by id."""
+    return {line["id"]: line for line in checks if line["outcome"] != "skipped"}
 
 
 def _entry(path: Path, number: int, table: Any) -> Entry:

@@ -8,6 +8,7 @@ asks for comes after these and wins [1.3.13].
 from __future__ import annotations
 
 import shlex
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ from harness.targets.base import (
     connect,
     listens,
 )
-from harness.targets.engine import Digest, Engine, digest, present_engine, remove
+from harness.targets.engine import Digest, Engine, digest, forgiving, present_engine, remove
 from harness.targets.layout import Layout
 from harness.terms import Capability, Protocol
 
@@ -150,10 +151,9 @@ class LaunchedContainer:
     @property
     def pid(self) -> int | None:
         """Id of the container's first process, where it runs on this machine."""
-        container = self._running()
-        pid: int = container.attrs["State"]["Pid"]
+        pid: int = self._state()["Pid"]
         group = Path(f"/proc/{pid}/cgroup")
-        here = pid and group.exists() and str(container.id) in group.read_text()
+        here = pid and group.exists() and str(self._started().id) in group.read_text()
         return pid if here else None
 
     def client(self, protocol: Protocol, on_exchange: Observer, timeout: float) -> Client:
@@ -174,18 +174,18 @@ class LaunchedContainer:
 
     def exit_status(self, patience: float = 0) -> int | None:
         """How the server ended, within ``patience`` seconds; None if it runs. -N is the end by signal N."""
-        container, deadline = self._running(), time.monotonic() + patience
-        while container.attrs["State"]["Status"] not in ("exited", "dead"):
+        deadline = time.monotonic() + patience
+        while (state := self._state())["Status"] not in ("exited", "dead"):
             if time.monotonic() > deadline:
                 return None
             time.sleep(_LOOK)
-            container.reload()
-        status: int = container.attrs["State"]["ExitCode"]
+        status: int = state["ExitCode"]
         return 128 - status if 128 < status < 192 else status
 
     def signal(self, number: int) -> None:
-        """Send a signal to the server."""
-        self._running().kill(signal=int(number))
+        """Send a signal to the server, if it still runs."""
+        with forgiving():
+            self._started().kill(signal=int(number))
 
     def stdout(self) -> str:
         """All that the server wrote to standard output so far."""
@@ -208,20 +208,29 @@ class LaunchedContainer:
             self._container = None
         self._layout.delete()
 
-    def _running(self) -> Container:
-        assert self._container is not None, "the container has been removed"
-        self._container.reload()
+    def _started(self) -> Container:
+        assert self._container is not None, "the server has been stopped"
         return self._container
 
+    def _state(self) -> Mapping[str, Any]:
+        """What the engine says of the container now; of one that somebody took away, that it was killed."""
+        container = self._started()
+        with forgiving():
+            container.reload()
+            state: Mapping[str, Any] = container.attrs["State"]
+            return state
+        return {"Status": "dead", "Pid": 0, "ExitCode": 128 + signal.SIGKILL}
+
     def _said(self, *, stdout: bool, stderr: bool) -> str:
-        if self._container is None:
-            return ""
-        said: bytes = self._container.logs(stdout=stdout, stderr=stderr)
+        said = b""
+        if self._container is not None:
+            with forgiving():
+                said = self._container.logs(stdout=stdout, stderr=stderr)
         return said.decode("utf-8", "replace")
 
     def _published(self, host: str) -> Addresses:
         """Where the ports are from here, or None where the server is gone already."""
-        ports = self._running().attrs["NetworkSettings"]["Ports"]
+        ports = self._started().attrs["NetworkSettings"]["Ports"]
         found = {port: ports.get(f"{port}/tcp") for port in (_REST, _GRPC)}
         rest, grpc = (
             f"{host}:{published[0]['HostPort']}" if published else None for published in found.values()

@@ -14,7 +14,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -82,15 +83,22 @@ class Engine:
             raise StartError(_no_image(name, error.explanation or str(error))) from error
 
     def run(self, image: Image, arguments: list[str], options: Mapping[str, Any]) -> Container:
-        """Start a container that ends with this process. Raises StartError."""
+        """Start a container that ends with this process, and look at it. Raises StartError."""
         self.sweep()
         _start_reaper()
-        options = {**options, "labels": {RUNNER: runner()}, "detach": True}
+        container: Container | None = None
         try:
-            container: Container = self._client.containers.run(image, arguments, **options)
+            container = self._client.containers.create(
+                image, arguments, **options, labels={RUNNER: runner()}, detach=True
+            )
+            container.start()
+            container.reload()
         except (docker.errors.DockerException, OSError) as error:
+            if container is not None:
+                remove(container)
+            name = ", ".join(image.tags) or image.id
             said = getattr(error, "explanation", None) or error
-            raise StartError(f"the engine does not start image {image}: {said}") from error
+            raise StartError(f"the engine does not start image {name}: {said}") from error
         return container
 
     def output(self, image: Image, entrypoint: str, arguments: list[str]) -> str:
@@ -106,7 +114,10 @@ class Engine:
 
     def sweep(self) -> None:
         """Remove containers of runners of this machine that are gone."""
-        for container in self._client.containers.list(all=True, filters={"label": RUNNER}):
+        # Without ignore_removed a container that another run removes meanwhile would be an error.
+        for container in self._client.containers.list(
+            all=True, filters={"label": RUNNER}, ignore_removed=True
+        ):
             if _gone(container.labels.get(RUNNER, "")):
                 remove(container)
 
@@ -119,9 +130,19 @@ def present_engine() -> Engine:
 _connected = functools.cache(Engine)
 
 
+@contextlib.contextmanager
+def forgiving() -> Iterator[None]:
+    """Forgive the engine that a container is gone, is going or has ended: somebody else was faster."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            raise
+
+
 def remove(container: Container) -> None:
-    """Stop a container at once and delete it."""
-    with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+    """Stop a container at once and delete it. What the engine does not do now, the reaper asks for again."""
+    with contextlib.suppress(docker.errors.APIError, OSError):
         container.remove(force=True, v=True)
 
 

@@ -23,7 +23,9 @@ def main(label: str, value: str) -> None:
     engine = docker.from_env()
     quiet = 0
     while quiet < _LOOKS:
-        containers = engine.containers.list(all=True, filters={"label": f"{label}={value}"})
+        containers = engine.containers.list(
+            all=True, filters={"label": f"{label}={value}"}, ignore_removed=True
+        )
         for container in containers:
             with contextlib.suppress(docker.errors.APIError):  # somebody else was faster
                 container.remove(force=True, v=True)

@@ -79,6 +79,8 @@ def test_an_update_keeps_what_people_wrote() -> None:
         Entry("a/*", "status *", "still so"),
         Entry("b/*", "*", "passes now"),
         Entry("c/*", "old message", "fails otherwise now", "link"),
+        Entry("f/*", "*", "skipped this time"),
+        Entry("g/1", "*", "of a chapter that was not run"),
     ]
     checks = [
         check("a/1", "xfailed", "status 404"),
@@ -92,6 +94,8 @@ def test_an_update_keeps_what_people_wrote() -> None:
     assert updated(entries, checks) == [
         Entry("a/*", "status *", "still so"),
         Entry("c/1", "new message", "fails otherwise now", "link"),
+        Entry("f/*", "*", "skipped this time"),
+        Entry("g/1", "*", "of a chapter that was not run"),
         Entry("d/1", "boom", UNEXPLAINED),
     ]
     assert updated(updated(entries, checks), checks) == updated(entries, checks)

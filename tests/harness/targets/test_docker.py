@@ -43,7 +43,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def ours(client: docker.DockerClient) -> list[Any]:
-    found: list[Any] = client.containers.list(all=True, filters={"label": RUNNER})
+    found: list[Any] = client.containers.list(all=True, filters={"label": RUNNER}, ignore_removed=True)
     return found
 
 
@@ -195,9 +195,29 @@ def test_a_command_line_of_ones_own(target: DockerTarget) -> None:
     launched.signal(signal.SIGTERM)
     assert launched.exit_status(20) == -signal.SIGTERM
     assert not launched.listens(Protocol.REST), "the engine's relay is no server"
+    launched.signal(signal.SIGTERM)  # nobody is there to hear it
     launched.stop()
     with pytest.raises(Unsupported, match="cannot hold a port within the container"):
         target.launch(StartUp("x", "r", ("--port=$TAKEN",), Waits(1), facts=()))
+
+
+@needs_engine
+def test_a_container_that_somebody_takes_away(engine: docker.DockerClient, target: DockerTarget) -> None:
+    launched = target.launch(StartUp("x", "r", (*ONE_MODEL, NO_RETRIES), Waits(1), facts=(), models=(M,)))
+    ours(engine)[0].remove(force=True)
+    assert launched.exit_status(20) == -signal.SIGKILL
+    launched.signal(signal.SIGTERM)
+    assert launched.pid is None
+    assert launched.stdout() == launched.stderr() == launched.logs() == ""
+    launched.stop()
+
+
+@needs_engine
+def test_a_container_that_cannot_be_started_is_removed(engine: docker.DockerClient) -> None:
+    ready = present_engine()
+    with pytest.raises(StartError, match=f"the engine does not start image {IMAGE}: .*nothing-of-this-name"):
+        ready.run(ready.image(IMAGE, print), [], {"entrypoint": "nothing-of-this-name"})
+    assert not ours(engine)
 
 
 @needs_engine
