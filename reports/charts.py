@@ -48,8 +48,16 @@ def name_of(answerer: Answerer, answerers: Iterable[Answerer]) -> str:
 
 def curve(loads: Sequence[tuple[str, Load]]) -> Figure | None:
     """Latency against the rate of correct answers, a point a stage; None with fewer than two stages."""
+    # By rate, not by time: a search for the peak goes back and forth.
     drawn = [
-        (name, load, [stage for stage in load.stages if stage.p50_us and stage.p99_us])
+        (
+            name,
+            load,
+            sorted(
+                (stage for stage in load.stages if stage.p50_us and stage.p99_us),
+                key=lambda stage: stage.offered or stage.correct_per_s,
+            ),
+        )
         for name, load in loads
     ]
     drawn = [each for each in drawn if len(each[2]) > 1]
@@ -192,8 +200,7 @@ def timeline(load: Load) -> Figure | None:
     end = at[-1] + load.step_s
     colour = {each: min(index, COLOURS - 1) for index, each in enumerate(load.answerers)}
 
-    rows = min(len(load.swaps), 2)
-    headroom = 14.0 * rows
+    headroom = 16.0 if load.swaps else 0.0
 
     def draw(width: float) -> Markup:
         measured = [cell.response for cell in load.steps if cell.response.total]
@@ -229,11 +236,7 @@ def timeline(load: Load) -> Figure | None:
         offered = _unbroken(load.steps, at, lambda cell: cell.offered / cell.seconds, load.step_s)
         parts += [svg.polyline([lower.at(*point) for point in points], "line ink thin") for points in offered]
         parts += lower.x_axis("seconds since the start", svg.plain, most=8 if width == WIDE else 4)
-        for index, swap in enumerate(load.swaps):
-            label = f"{swap.event.name} {swap.event.version}".strip()
-            parts += upper.mark(swap.event.t, label, row=index % rows)
-            x_swap = lower.x(swap.event.t)
-            parts.append(svg.tag("line", x1=x_swap, x2=x_swap, y1=lower.top, y2=lower.bottom, class_="mark"))
+        parts += _swap_marks(load, upper, lower)
         return svg.picture(width, 450, "Latency and answers over time; the numbers follow as a table", parts)
 
     keys = [Key(f"k{colour[each]}", name_of(each, load.answerers)) for each in load.answerers[:COLOURS]]
@@ -241,7 +244,8 @@ def timeline(load: Load) -> Figure | None:
         keys[-1] = Key(f"k{COLOURS - 1}", f"{len(load.answerers) - COLOURS + 1} further versions")
     return Figure(
         title="Over time",
-        note=f"Steps of {units.duration_s(load.step_s)}. The thin line is the rate that was offered.",
+        note=f"Steps of {units.duration_s(load.step_s)}. The thin line is the rate that was offered."
+        + (" Numbers on top: the changes of versions in the table below." if load.swaps else ""),
         wide=draw(WIDE),
         narrow=draw(NARROW),
         keys=(*keys, Key("kbad", "wrong, failed or dropped")),
@@ -260,6 +264,24 @@ def timeline(load: Load) -> Figure | None:
             if cell.seconds
         ),
     )
+
+
+def _swap_marks(load: Load, upper: Plot, lower: Plot) -> list[Markup]:
+    """A line through both plots at each change of versions; one number where there is room for one only."""
+    parts, groups = [], [list[int]()]
+    for number, swap in enumerate(load.swaps):
+        x = upper.x(swap.event.t)
+        parts += [
+            svg.tag("line", x1=x, x2=x, y1=plot.top, y2=plot.bottom, class_="mark") for plot in (upper, lower)
+        ]
+        if groups[-1] and x - upper.x(load.swaps[groups[-1][0]].event.t) > 26:
+            groups.append([])
+        groups[-1].append(number)
+    for group in filter(None, groups):
+        x = upper.x(load.swaps[group[0]].event.t)
+        label = f"{group[0] + 1}" if len(group) == 1 else f"{group[0] + 1}–{group[-1] + 1}"
+        parts.append(svg.text(label, x, upper.top - 5, anchor="middle", class_="label"))
+    return parts
 
 
 def _stack(plot: Plot, load: Load, at: Sequence[float], colour: dict[Answerer, int]) -> list[Markup]:

@@ -59,6 +59,21 @@ class LoadComparison:
         """Whether any figure is surely worse."""
         return any(change.direction is Direction.WORSE for change in self.changes)
 
+    @property
+    def summary(self) -> str:
+        """The comparison in one sentence."""
+        if not self.changes:
+            return "The runs have nothing in common to compare."
+        parts = []
+        for direction in (Direction.WORSE, Direction.BETTER):
+            some = [change for change in self.changes if change.direction is direction]
+            if some:
+                first = f"{some[0].endpoint}, {some[0].figure}: {some[0].words}"
+                parts.append(f"{len(some)} of {len(self.changes)} figures {direction} ({first})")
+        if not parts:
+            return f"No change for sure in any of {len(self.changes)} figures."
+        return f"{'; '.join(parts)}."
+
 
 @dataclass(frozen=True, slots=True)
 class CheckComparison:

@@ -69,13 +69,17 @@ def _page(template: str, context: Mapping[str, Any]) -> str:
 def _checks(view: Conformance) -> dict[str, Any]:
     listed, left_out = views.chapters(view)
     every = [check for chapter in listed for check in chapter.checks]
+    against = any(run.header.against for run in view.runs)
     return {
         "view": view,
         "names": views.labels(view.runs),
         "levels": views.levels(view),
         "chapters": listed,
         "left_out": left_out,
-        "failing": sorted((each for each in every if each.worst.bad), key=views.urgency),
+        # Of two servers at once, what differs is listed by cause.
+        "failing": sorted(
+            (each for each in every if each.worst.bad and not (against and each.differs)), key=views.urgency
+        ),
         "known": [check for check in every if check.worst is Outcome.XFAILED],
         "differing": [check for check in every if check.differs],
         "causes": views.causes(check for check in every if check.differs),
@@ -89,16 +93,26 @@ def _loads(runs: Sequence[Run]) -> dict[str, Any]:
     comparisons = [
         (name, compare_loads(runs[0], run)) for name, run in zip(views.labels(runs), runs, strict=True)
     ]
+    shared = _present([charts.curve(named), charts.spectrum(named)])
+    columns = {name: _columns(_figures(each)) for name, each in named}
+    if len(named) == len(shared) == 1:  # alone it would leave half of a wide page empty
+        figures = _figures(named[0][1])
+        ordered = [*figures[:1], *shared, *figures[1:]]
+        columns, shared = {named[0][0]: (ordered[::2], ordered[1::2])}, []
     return {
         "loads": named,
-        "shared": _present([charts.curve(named), charts.spectrum(named)]),
-        "figures": {name: _figures(each) for name, each in named},
+        "shared": shared,
+        "columns": columns,
         "comparisons": [
             {"name": name, "against": named[0][0], "all": each, "figure": bars.forest(each.changes)}
             for name, each in comparisons[1:]
         ],
         "several": len(named) > 1,
     }
+
+
+def _columns(figures: list[Figure]) -> tuple[list[Figure], list[Figure]]:
+    return figures[:1], figures[1:]
 
 
 def _figures(each: Load) -> list[Figure]:

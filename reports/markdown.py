@@ -45,7 +45,7 @@ def load_comparison(found: LoadComparison) -> str:
     if not found.changes:
         return "\n".join([*lines, "The runs have nothing in common to compare."]) + "\n"
     lines += [""] if lines else []
-    lines += ["| | before | after | |", "|---|--:|--:|---|"]
+    lines += [text(found.summary), "", "| | before | after | |", "|---|--:|--:|---|"]
     for change in found.changes:
         shown = units.duration_us if change.figure.startswith("p") else units.digits
         figures = f"{shown(change.before)} | {shown(change.after)}"

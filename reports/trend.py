@@ -86,18 +86,34 @@ def trend(paths: Iterable[Path]) -> Trend:
             runs.append(reading.read(path))
         except reading.RecordError as error:
             passed_over.append(str(error))
-    by_series: dict[tuple[str, str], list[Run]] = {}
+    by_series: dict[tuple[str, str, str], list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.header.started, run.header.id)):
-        by_series.setdefault((run.header.run, run.header.target.spec), []).append(run)
+        by_series.setdefault((run.header.run, run.header.target.spec, workload(run)), []).append(run)
     return Trend(
-        tuple(_series(kind, spec, by_series[kind, spec]) for kind, spec in sorted(by_series)),
+        tuple(_series(*key, by_series[key]) for key in sorted(by_series)),
         tuple(passed_over),
     )
 
 
-def _series(kind: str, spec: str, runs: Sequence[Run]) -> Series:
+def workload(run: Run) -> str:
+    """What was asked of the server, in words: runs that were asked different things are no trend."""
+    if run.is_conformance:
+        return f"against {run.header.against.spec}" if run.header.against else ""
+    options = {name: value for name, value in run.header.options.items() if value not in (None, "", False, 0)}
+    words = [str(options[name]) for name in ("scenario", "model", "requests", "protocol") if name in options]
+    if "arrival" in options or "rate" in options:
+        rate = f"{options['rate']}/s" if "rate" in options else ""
+        words.append(" ".join(filter(None, (str(options.get("arrival", "")), rate))))
+    words += [f"{name} {options[name]}" for name in ("encoding", "batch") if name in options]
+    told = {"find_peak": "search for the peak", "no_steps": "no steps"}
+    words += [phrase for name, phrase in told.items() if name in options]
+    return ", ".join(words)
+
+
+def _series(kind: str, spec: str, asked: str, runs: Sequence[Run]) -> Series:
     moments = [_moment(run, before) for before, run in zip([None, *runs[:-1]], runs, strict=True)]
-    return Series(f"{kind} of {spec}", tuple(moments), tuple(_failing(runs)), tuple(_figures(runs)))
+    name = f"{kind.capitalize()} of {spec}" + (f": {asked}" if asked else "")
+    return Series(name, tuple(moments), tuple(_failing(runs)), tuple(_figures(runs)))
 
 
 def _moment(run: Run, before: Run | None) -> Moment:

@@ -57,6 +57,11 @@ def _checks_headline(run: Run) -> Statement:
         skipped = f" ({units.plural(counts[Outcome.SKIPPED], 'check')} skipped)" if counts else ""
         return Statement(Tone.WARN, f"Nothing was checked{skipped}")
     ending = "" if run.finished else ", and the run did not finish"
+    if run.header.against and counts[Outcome.FAILED]:
+        # A check of two servers fails where they differ, whatever the rule says.
+        of = f"{units.count(counts[Outcome.FAILED])} of {units.plural(counts.tried, 'check')}"
+        tone = Tone.BAD if must[Outcome.FAILED] else Tone.WARN
+        return Statement(tone, f"Differs from {run.header.against.label} in {of}{ending}")
     if must[Outcome.FAILED]:
         of = f"{units.count(must[Outcome.FAILED])} of {units.plural(must.tried, 'MUST check')}"
         return Statement(Tone.BAD, f"Does not conform: {of} {_fail(must[Outcome.FAILED])}{ending}")
@@ -82,6 +87,11 @@ def _checks_headline(run: Run) -> Statement:
     skipped = f", {units.count(counts[Outcome.SKIPPED])} skipped" if counts[Outcome.SKIPPED] else ""
     verb = "holds" if counts[Outcome.PASSED] == 1 else "hold"
     held = f"{units.plural(counts[Outcome.PASSED], 'check')} {verb}"
+    if run.header.against:
+        tried = units.plural(counted.tried, "check")
+        return Statement(
+            Tone.GOOD, f"No difference from {run.header.against.label} in {tried}{known}{skipped}"
+        )
     return Statement(Tone.GOOD, f"Conforms: {held}{known}{skipped}")
 
 
@@ -109,7 +119,10 @@ def _load_headline(run: Run) -> Statement:
     if met:
         objectives = [verdict.text for verdict in met if verdict.name == "slo"]
         parts = [f"SLO met: {', '.join(objectives)}"] if objectives else []
-        parts += [f"Peak: {verdict.text}" for verdict in met if verdict.name == "peak"]
+        # What the peak rests on is told below the headline.
+        parts += [
+            f"Peak: {': '.join(verdict.text.split(': ')[:2])}" for verdict in met if verdict.name == "peak"
+        ]
         return Statement(Tone.GOOD, "; ".join(parts))
     return Statement(Tone.GOOD, "A valid run; no objective was set")
 

@@ -285,7 +285,7 @@ def reference() -> ProcessTarget:
 def command(line: str) -> ProcessTarget:
     """Any server that takes TensorFlow Serving's flags."""
     words = shlex.split(line)
-    return ProcessTarget(f"command:{line}", "command", words, Path(words[0]).name)
+    return ProcessTarget(f"command:{line}", "command", words, " ".join([Path(words[0]).name, *words[1:]]))
 
 
 def _environment() -> dict[str, str]:
