@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_compare_of_loads_speaks_in_words(folder: Path, capsys: pytest.CaptureFi
     slower = samples.write(folder / "slower.jsonl", samples.load(seconds=60, speed=0.7, seed=5, swap=False))
     faster = samples.write(folder / "faster.jsonl", samples.load(seconds=60, seed=6, swap=False))
     assert main(["compare", str(faster), str(slower)]) == 1
-    assert "slower by" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert re.search(r"^\d+ of \d+ figures worse \\\(.*, p50: slower by .* %\\\)", printed, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,17 @@ def test_the_trend_says_what_changed_and_since_when(folder: Path, capsys: pytest
     assert printed.out.endswith(f"{runs / 'trend.html'}\n")
     assert "passed over: " in printed.err
     assert "rest/case-9[both] broke" in (runs / "trend.html").read_text("utf-8")
+
+
+def test_runs_that_were_asked_different_things_are_no_trend(folder: Path) -> None:
+    for day, rate in ((10, "300"), (11, "300"), (12, "500")):
+        lines = dated(samples.load(seconds=6), day)
+        lines[0]["options"] |= {"rate": rate, "find_peak": rate == "500"}
+        samples.write(folder / "loads" / f"{day}.jsonl", lines)
+    assert [(series.name, len(series.moments)) for series in trend(find(folder / "loads")).series] == [
+        ("Load of reference: hot_plug, poisson 300/s", 2),
+        ("Load of reference: hot_plug, poisson 500/s, search for the peak", 1),
+    ]
 
 
 def test_an_empty_folder_has_no_trend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import samples
 
-from reports import read
-from reports.comparison import Direction, compare_checks, compare_loads
+from reports import charts, read
+from reports.comparison import Direction, LoadComparison, compare_checks, compare_loads
 from reports.conformance import conformance, natural
 from reports.load import load
 from reports.record import Level, Outcome, Run
@@ -270,6 +271,32 @@ def test_a_real_change_is_detected_and_none_where_there_is_none(tmp_path: Path) 
     ] == []
     assert {change.direction for change in slower.changes if change.figure == "p50"} == {Direction.WORSE}
     assert slower.worse
+    (change,) = [change for change in slower.changes if change.direction == "worse"][:1]
+    assert f"figures worse ({change.endpoint}, {change.figure}: {change.words})" in slower.summary
+    unchanged = LoadComparison(tuple(c for c in same.changes if c.direction == "no change"), ())
+    assert unchanged.summary == f"No change for sure in any of {len(unchanged.changes)} figures."
+
+
+def test_changes_of_versions_are_numbered_and_close_ones_share_a_place(tmp_path: Path) -> None:
+    lines = samples.load(seconds=60)
+    swap = next(line for line in lines if line["kind"] == "event")
+    lines[-1:-1] = [{**swap, "t": t, "version": 3} for t in (50.0, 50.2, 50.4)]
+    figure = charts.timeline(load(run_of(tmp_path, lines)))
+    assert figure
+    assert re.findall(r'text-anchor="middle" class="label">([^<]*)<', figure.wide) == ["1", "2", "3–5"]
+
+
+def test_the_curve_of_a_search_for_the_peak_goes_by_rate(tmp_path: Path) -> None:
+    lines = samples.load(seconds=60, swap=False)
+    phases = [line for line in lines if line["kind"] == "phase"]
+    first, last = phases[0], phases[-1]
+    first["t"], last["t"] = last["t"], first["t"]
+    first["rate"], last["rate"] = last["rate"], first["rate"]
+    figure = charts.curve([("run", load(run_of(tmp_path, lines)))])
+    assert figure
+    for points in re.findall(r'<polyline points="([^"]*)"', figure.wide):
+        across = [float(point.partition(",")[0]) for point in points.split()]
+        assert across == sorted(across)
 
 
 def test_a_comparison_warns_of_what_does_not_compare(tmp_path: Path) -> None:

@@ -289,6 +289,22 @@ def test_a_page_of_many_checks_lists_what_needs_attention_and_says_what_it_leave
     assert "30 passed or skipped checks are not listed for size" in page
 
 
+def test_a_record_of_100_mb_becomes_a_page_of_bounded_size(tmp_path: Path) -> None:
+    body = json.dumps({"instances": [[0.125] * 64] * 60})
+    exchange = samples.rest_exchange("target", 200, body, body)
+    made = samples.check("rest/case-0000", exchanges=[exchange] * 4)
+    line = json.dumps(made)
+    with (path := tmp_path / "run.jsonl").open("w", encoding="utf-8") as file:
+        file.write(samples.text([samples.conformance()[0]]))
+        for number in range(100_000_000 // len(line)):
+            file.write(line.replace("case-0000", f"case-{number:04}") + "\n")
+    run = read(path)
+    assert len(run.checks) == 100_000_000 // len(line)
+    page = html.report([run])
+    assert len(page) < 20_000_000
+    assert "are left out for size" in page
+
+
 def test_charts_have_numbers_for_those_who_cannot_see_them(tmp_path: Path) -> None:
     page = html.report([run_of(tmp_path, samples.load(seconds=12))])
     for title in ("Throughput and latency", "Percentile spectrum", "Over time", "Where the time went"):
