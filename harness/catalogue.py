@@ -42,7 +42,7 @@ class Catalogue:
             "url": None,
             "facts": list(self.facts),
             "rows": list(self.rows),
-            "titles": dict(self.facts) | dict(self.rows),
+            "titles": {**self.sections, **self.facts, **self.rows},
             "sources": {above: f"{self.source}{file}" for above, file in self.sources.items()},
         }
 

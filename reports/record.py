@@ -62,7 +62,8 @@ class Target:
 class Spec:
     """The catalogue that checks refer to. In ``url``, ``{fact}`` stands for a fact's id.
 
-    ``titles`` say what facts and rows are about; ``sources`` where facts come from, by id or a number above.
+    ``titles`` say what facts, sections and rows are about; ``sources`` where facts come from, by id or a
+    number above.
     """
 
     title: str = ""

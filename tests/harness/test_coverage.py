@@ -50,7 +50,7 @@ def test_what_is_known() -> None:
 
 def test_the_header_tells_titles_and_sources() -> None:
     header = KNOWN.header()
-    assert header["titles"] == {**KNOWN.facts, **KNOWN.rows}
+    assert header["titles"] == {**KNOWN.sections, **KNOWN.facts, **KNOWN.rows}
     assert header["sources"] == {"1.2": "https://example.org/file.cc"}
 
 
