@@ -8,13 +8,16 @@ from dataclasses import replace
 
 from harness.cases import Answer, AnyOf, Case, GrpcCase, HttpRequest, Refused, Reply, RestCase, show
 from harness.client import Exchange, GrpcClient, Observer, Refusal, RestClient, Unreachable
+from harness.client.grpc import GET_MODEL_STATUS
 from harness.client.http_socket import Connection, WireReply
 from harness.matching import body_problem, message_problem, text_fits
 from harness.player import Player
 from harness.scenario import Scenario
+from harness.targets import Unsupported
 from harness.terms import Protocol
 from harness.verdict import Mismatch
 
+_STATUS = re.compile(r"/v1/models/\w+(/(versions|labels)/\w+)?")
 #: Seconds that one connection may take for all of a case.
 TIMEOUT = 30.0
 #: Characters of a body that a failure shows.
@@ -23,6 +26,17 @@ _SHOWN = 2000
 
 def play(case: Case, player: Player) -> None:
     """Play a case on the player's server. Raises Mismatch, Unsupported."""
+    try:
+        _play(case, player)
+    except Mismatch as mismatch:
+        if any(player.server.past.values()) and asks_status(case):
+            raise Unsupported(
+                f"target {player.target.spec} also lists versions that other scenarios had"
+            ) from mismatch
+        raise
+
+
+def _play(case: Case, player: Player) -> None:
     client = player.client(case.protocol)
     if isinstance(case, GrpcCase):
         assert isinstance(client, GrpcClient)
@@ -30,6 +44,13 @@ def play(case: Case, player: Player) -> None:
     else:
         assert isinstance(client, RestClient)
         play_rest(case, client, client.on_exchange or player.evidence.append)
+
+
+def asks_status(case: Case) -> bool:
+    """Tell whether a case asks in which states versions are."""
+    if isinstance(case, GrpcCase):
+        return case.request.method == GET_MODEL_STATUS
+    return isinstance(case.request, HttpRequest) and bool(_STATUS.fullmatch(case.request.target))
 
 
 def names_model(case: Case, scenario: Scenario) -> bool:

@@ -22,13 +22,17 @@ _SUBJECTS = 1000
 class Judge:
     """Sends the requests of a scenario's checks, each with other inputs, and judges what comes back.
 
-    ``candidates`` are builders and contents that a wrong answer may come from. Every method raises Mismatch
+    ``candidates`` are builders and contents that a wrong answer may come from, ``past`` the versions by model
+    that ended before the scenario began, which a listing may have or not. Every method raises Mismatch
     where the server is wrong, and what the client raises.
     """
 
-    def __init__(self, scenario: Scenario, candidates: frozenset[tuple[str, int]]) -> None:
+    def __init__(
+        self, scenario: Scenario, candidates: frozenset[tuple[str, int]], past: Mapping[str, frozenset[int]]
+    ) -> None:
         self.scenario = scenario
         self._candidates = candidates
+        self._past = past
         self._numbers = itertools.count()
 
     def begin(self, subject: str) -> None:
@@ -85,7 +89,12 @@ class Judge:
     def listing(self, client: Client, check: Shows) -> None:
         """The model's status lists what the check says, in this order."""
         expected = sorted(check.states.items(), reverse=True)
-        actual = client.status(check.model)
+        past = self._past.get(check.model, frozenset()) - check.states.keys()
+        actual = [
+            entry
+            for entry in client.status(check.model)
+            if entry.version not in past or entry.state is not State.END
+        ]
         fit = len(actual) == len(expected) and all(
             entry.version == version and _fits(entry, state)
             for entry, (version, state) in zip(actual, expected, strict=True)

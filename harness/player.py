@@ -29,8 +29,8 @@ from harness.judge import Judge
 from harness.models import cache
 from harness.observing import Case, Observers
 from harness.scenario import Scenario
-from harness.targets import Server, Target, Unsupported, require
-from harness.terms import Protocol, Request, State
+from harness.targets import Server, Target, Unsupported, require, tape
+from harness.terms import Capability, Protocol, Request, State
 from harness.verdict import Mismatch
 
 #: Seconds after a poll until everything that a step causes must be visible.
@@ -101,7 +101,6 @@ class Player:
         self.position = -1
         self._patience = patience
         self._on_event = on_event
-        self._judge = _judge(scenario)
         self._clients: dict[Protocol, Client] = {}
         self._observers = Observers(self._connect, self._asker)
         self._disturbed: dict[tuple[int, str, Protocol | None], Mismatch] = {}
@@ -111,6 +110,7 @@ class Player:
         require(target, scenario.needs)
         cache.prepare(contents_needed(scenario), lambda text: self._tell("build", text))
         self.server = target.start(scenario) if server is None else server
+        self._judge = self._new_judge()
         rest, grpc = self.server.addresses
         self._tell("start", f"server for scenario {scenario.id}: REST {rest}, gRPC {grpc}")
         try:
@@ -132,7 +132,7 @@ class Player:
     def adopt(self, scenario: Scenario) -> None:
         """Go on with another scenario of the same setting, from its beginning."""
         self.scenario = scenario
-        self._judge = _judge(scenario)
+        self._judge = self._new_judge()
         self.position = -1
 
     def client(self, protocol: Protocol) -> Client:
@@ -147,6 +147,14 @@ class Player:
                 raise Unreachable(f"nobody listens at {address}")
             self._clients[protocol] = self._connect(protocol, self.evidence.append)
         return self._clients[protocol]
+
+    def address(self, protocol: Protocol) -> str:
+        """Where the server is, for clients that are not the player's. Raises Unsupported."""
+        require(self.target, frozenset({Capability.CONNECT}))
+        address = self._address(protocol)
+        if address is None:
+            raise Unsupported(f"target {self.target.spec} has no {protocol} address")
+        return address
 
     def can_reach(self, index: int) -> bool:
         """Tell whether step number ``index`` has not been passed by a later one."""
@@ -222,8 +230,9 @@ class Player:
         self._disturbed.clear()
         self._observers.start(cases)
         try:
-            for action in itertools.chain.from_iterable(self.scenario.steps[i].actions for i in together):
-                self.perform(action)
+            with tape.subject():
+                for action in itertools.chain.from_iterable(self.scenario.steps[i].actions for i in together):
+                    self.perform(action)
         except _FAILURES as error:
             self._broken = Mismatch(f"accepted: {action}", str(error))
         self._observers.await_drains()
@@ -296,10 +305,15 @@ class Player:
 
     def _asker(self, client: Client, request: Request, versions: tuple[int, ...]) -> Callable[[], int]:
         """What sends a request over and over, with inputs of its own."""
-        judge, right = _judge(self.scenario), self._right(request.model, *versions)
+        judge, right = self._new_judge(), self._right(request.model, *versions)
         return lambda: judge.ask(client, request, right)
 
     # ----------------------------------------------------------------- checks
+
+    def _new_judge(self) -> Judge:
+        needed = contents_needed(self.scenario)
+        candidates = frozenset((builder.name, contents) for builder, contents in needed)
+        return Judge(self.scenario, candidates, self.server.past)
 
     def _right(self, model: str, *versions: int) -> Mapping[int, int]:
         """Contents by version, after the step that is being played."""
@@ -310,17 +324,21 @@ class Player:
         self.evidence.clear()
         self._judge.begin(case.check.key)
         try:
-            if case.protocol is None or isinstance(case.check, Closed):
-                self._evaluate_server(case)
-            elif case in self._observers:
-                self._observers.verify(case, self.evidence)
-            else:
-                self._evaluate_reply(case.check, self.client(case.protocol))
+            with tape.subject(self.scenario.id, *case.key):
+                self._evaluate(case)
         except Mismatch as error:
             return error
         except _FAILURES as error:
             return Mismatch(str(case.check), str(error))
         return None
+
+    def _evaluate(self, case: Case) -> None:
+        if case.protocol is None or isinstance(case.check, Closed):
+            self._evaluate_server(case)
+        elif case in self._observers:
+            self._observers.verify(case, self.evidence)
+        else:
+            self._evaluate_reply(case.check, self.client(case.protocol))
 
     def _evaluate_reply(self, check: Check, client: Client) -> None:
         match check:
@@ -374,9 +392,3 @@ class Player:
 
     def _tell(self, name: str, detail: str, model: str | None = None, version: int | None = None) -> None:
         self._on_event(Event(time.time(), name, model, version, detail))
-
-
-def _judge(scenario: Scenario) -> Judge:
-    return Judge(
-        scenario, frozenset((builder.name, contents) for builder, contents in contents_needed(scenario))
-    )

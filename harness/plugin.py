@@ -35,6 +35,7 @@ from harness.models.cache import BuildError
 from harness.player import PATIENCE, Event, Player
 from harness.scenario import Scenario
 from harness.side import Settings, Side
+from harness.targets import tape
 from harness.targets.replay import RecordedTarget
 from harness.terms import Capability, Protocol
 from harness.verdict import Mismatch
@@ -195,10 +196,11 @@ def _ready(side: Side, scenario: Scenario) -> Player:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Iterator[None]:
-    """Skip, with the reason, what the target cannot do."""
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Skip, with the reason, what the target cannot do. What is asked meanwhile is for this test."""
     try:
-        return (yield)
+        with tape.subject(item.path.parent.name, item.path.stem, item.name):
+            return (yield)
     except targets.Unsupported as error:
         pytest.skip(str(error))
 

@@ -73,6 +73,7 @@ class Capability(StrEnum):
     CONFIGURE = "edit the server's configuration file"
     LOG = "read the server's log"
     WATCH = "be watched while something happens"
+    CONNECT = "be connected to by clients that are not the harness's own"
     LOAD = "take load: the generator speaks neither TLS nor headers of its own"
 
 

@@ -16,6 +16,9 @@ from harness.terms import Capability, Protocol
 #: Is told, in words, why nothing moves.
 Say = Callable[[str], None]
 
+#: Versions, by model, that ended before a scenario began, and that the server still lists [3.5.2].
+Past = Mapping[str, frozenset[int]]
+
 #: Seconds after which whoever accepts connections for somebody else has noticed that nobody is there.
 _HANGS_UP = 0.05
 
@@ -59,6 +62,11 @@ class Server(Interface):
     @property
     def models_root(self) -> str:
         """The model folder as the server sees it."""
+        ...
+
+    @property
+    def past(self) -> Past:
+        """What it remembers of models that it served before the scenario."""
         ...
 
     def client(self, protocol: Protocol, on_exchange: Observer, timeout: float) -> Client:

@@ -23,6 +23,7 @@ from harness.startup import StartUp
 from harness.targets import layout
 from harness.targets.base import (
     Addresses,
+    Past,
     Say,
     StartError,
     Unsupported,
@@ -240,6 +241,8 @@ class LaunchedContainer:
 
 class DockerServer(LaunchedContainer):
     """A container for a scenario, with both ports open where that says so. Raises StartError."""
+
+    past: Past = {}  # noqa: RUF012 - it is read only
 
     def __init__(self, engine: Engine, image: Image, limits: Mapping[str, Any], scenario: Scenario) -> None:
         room = Layout(scenario.configured(), scenario.models, scenario.before, seen=(_MODELS, _FILES))

@@ -22,7 +22,7 @@ from harness.repository import Repository
 from harness.scenario import Scenario
 from harness.startup import StartUp
 from harness.targets import layout
-from harness.targets.base import Addresses, Say, StartError, connect, listens
+from harness.targets.base import Addresses, Past, Say, StartError, connect, listens
 from harness.targets.layout import Layout
 from harness.terms import Capability, Model, Protocol
 
@@ -232,6 +232,8 @@ class LaunchedProcess:
 
 class ProcessServer(LaunchedProcess):
     """A server process for a scenario, with both ports open where that says so. Raises StartError."""
+
+    past: Past = {}  # noqa: RUF012 - it is read only
 
     def __init__(self, command: list[str], scenario: Scenario, start: Spawn = spawn) -> None:
         super().__init__(

@@ -28,7 +28,7 @@ from harness.targets.tape import Tape
 from harness.terms import Capability, Code, Protocol
 
 #: What no recording can do.
-_BEYOND = frozenset({Capability.LAUNCH, Capability.LOAD, Capability.WATCH})
+_BEYOND = frozenset({Capability.LAUNCH, Capability.CONNECT, Capability.LOAD, Capability.WATCH})
 #: The address of a client that has no server.
 _NOWHERE = "127.0.0.1:9"
 
@@ -60,7 +60,7 @@ class RecordedTarget:
             self._begun = True
         server = self._target.start(scenario)
         spoken = [protocol.value for protocol in Protocol if server.addresses.of(protocol)]
-        kept = Tape(tape.setting(scenario), server.models_root, spoken)
+        kept = Tape(tape.setting(scenario), server.models_root, spoken, server.past)
         return TapedServer(kept, scenario, server, lambda: tape.append(self._file, kept.lines()))
 
     def launch(self, start_up: StartUp) -> Launched:
@@ -95,7 +95,7 @@ class ReplayTarget:
         if lines is None:
             raise Unsupported(f"target {self.spec} was not recorded with what {scenario.id} starts with")
         starts = [line for line in lines if line["kind"] == "start"]
-        kept = Tape(starts[-1]["setting"], starts[-1]["root"], starts[-1]["spoken"])
+        kept = Tape(**{name: starts[-1][name] for name in ("setting", "root", "spoken", "past")})
         for line in lines:
             if line["kind"] == "replies":
                 kept.learn(line)
@@ -129,6 +129,7 @@ class TapedServer:
         self._server = server
         self._save = save
         self.models_root = kept.root
+        self.past = kept.past
         self.addresses = (
             Addresses(*(_NOWHERE if protocol in kept.spoken else None for protocol in Protocol))
             if server is None

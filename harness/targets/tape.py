@@ -1,8 +1,9 @@
 """Recorded answers: what a server said to each request in each situation, and the file that keeps it.
 
 A situation is a server that was started with one setting, after a number of acts: edits of its folder or
-configuration, and reloads. Within it, the replies to one request are kept in the order in which they came,
-equal ones in a row once; on replay the last of them stays.
+configuration, and reloads. Within it, the replies that one check got to one request are kept in the order in
+which they came, equal ones in a row once; on replay the last of them stays. What other checks ask, how often
+and when, makes no difference.
 
 The file is gzipped JSON, one object a line. The first names the target; each server that ended has added a
 part of its own: one line for its start, and one for every request in every situation.
@@ -11,17 +12,24 @@ part of its own: one line for its start, and one for every request in every situ
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.scenario import Scenario
 
-SCHEMA = 1
+SCHEMA = 2
+
+#: What asks at present: a check, or nobody in particular.
+_SUBJECT = ContextVar("subject", default="")
+
+_NOTHING: Mapping[str, Collection[int]] = {}
 
 #: A reply in plain types; see :mod:`harness.targets.replay` for what it holds.
 Entry = dict[str, Any]
@@ -31,26 +39,40 @@ class TapeError(Exception):
     """A file of recorded answers cannot be read; the text says why."""
 
 
-class Tape:
-    """The answers of one server: ``root`` is its model folder as it saw it, ``spoken`` its protocols."""
+class Place(NamedTuple):
+    """Where replies belong: after how many acts, to which check, and to which request."""
 
-    def __init__(self, setting: str, root: str, spoken: Sequence[str]) -> None:
+    acts: int
+    subject: str
+    request: str
+
+
+class Tape:
+    """The answers of one server: ``root`` is its model folder as it saw it, ``spoken`` its protocols.
+
+    ``past`` is what it remembered of earlier models.
+    """
+
+    def __init__(
+        self, setting: str, root: str, spoken: Sequence[str], past: Mapping[str, Collection[int]] = _NOTHING
+    ) -> None:
         self.setting = setting
         self.root = root
         self.spoken = tuple(spoken)
+        self.past = {name: frozenset(versions) for name, versions in past.items()}
         self.acts = 0
-        self._entries: defaultdict[tuple[int, str], list[Entry]] = defaultdict(list)
-        self._heard: defaultdict[tuple[int, str], int] = defaultdict(int)
+        self._entries: defaultdict[Place, list[Entry]] = defaultdict(list)
+        self._heard: defaultdict[Place, int] = defaultdict(int)
 
     def put(self, request: str, entry: Entry) -> None:
         """Keep a reply to a request in the present situation."""
-        replies = self._entries[self.acts, request]
+        replies = self._entries[self._place(request)]
         if not replies or _undated(replies[-1]) != _undated(entry):
             replies.append(entry)
 
     def get(self, request: str) -> Entry | None:
         """The next reply to a request in the present situation, or the last one again."""
-        at = (self.acts, request)
+        at = self._place(request)
         replies = self._entries.get(at)
         if replies is None:
             return None
@@ -60,13 +82,28 @@ class Tape:
 
     def lines(self) -> Iterable[dict[str, Any]]:
         """What the file keeps of it."""
-        yield {"kind": "start", "setting": self.setting, "root": self.root, "spoken": list(self.spoken)}
-        for (acts, request), replies in self._entries.items():
-            yield {"kind": "replies", "acts": acts, "request": request, "replies": replies}
+        past = {name: sorted(versions) for name, versions in self.past.items()}
+        start = {"setting": self.setting, "root": self.root, "spoken": list(self.spoken), "past": past}
+        yield {"kind": "start", **start}
+        for place, replies in self._entries.items():
+            yield {"kind": "replies", **place._asdict(), "replies": replies}
 
     def learn(self, line: Mapping[str, Any]) -> None:
         """Take over a line of the file; a later one about the same request counts."""
-        self._entries[line["acts"], line["request"]] = line["replies"]
+        self._entries[Place(line["acts"], line["subject"], line["request"])] = line["replies"]
+
+    def _place(self, request: str) -> Place:
+        return Place(self.acts, _SUBJECT.get(), request)
+
+
+@contextlib.contextmanager
+def subject(*parts: object) -> Iterator[None]:
+    """What asks meanwhile: the check that ``parts`` name, or without any nobody in particular."""
+    token = _SUBJECT.set(_hash(parts) if parts else "")
+    try:
+        yield
+    finally:
+        _SUBJECT.reset(token)
 
 
 def _undated(entry: Entry) -> Entry:
@@ -82,6 +119,10 @@ def setting(scenario: Scenario) -> str:
 
 def request(*parts: object) -> str:
     """What stands for a request: a hash of all that makes it up."""
+    return _hash(parts)
+
+
+def _hash(parts: Sequence[object]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 

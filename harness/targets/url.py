@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from harness import model_config
@@ -25,17 +26,21 @@ from harness.client import (
     RestClient,
     Tls,
     Unreachable,
+    VersionStatus,
 )
 from harness.repository import Repository
 from harness.scenario import Scenario
 from harness.startup import StartUp
-from harness.targets.base import Addresses, Say, StartError, Unsupported, UsageError, listens
+from harness.targets.base import Addresses, Past, Say, StartError, Unsupported, UsageError, listens
 from harness.terms import Capability, Code, Protocol, State
 
 #: Seconds that the server gets to answer a request about itself.
 _TIMEOUT = 10.0
 #: Seconds that the server gets to serve the models of a scenario that were put into its folder.
 _RELOAD_TIMEOUT = 120.0
+#: Seconds between two looks at a server that is letting go of its models.
+_LOOK = 0.05
+_NO_MODELS = model_config.parsed("model_config_list {}")
 
 _USAGE = (
     "give url:http://host:8501,host:8500 (https:// and grpcs:// for TLS; one of the two is enough), then "
@@ -76,12 +81,25 @@ class Way(NamedTuple):
             headers=self.headers,
         )
 
+    def configurer(self) -> GrpcClient:
+        """A client that waits as long as a server may take to load models."""
+        client = self.client(Protocol.GRPC, None, _RELOAD_TIMEOUT)
+        assert isinstance(client, GrpcClient)
+        return client
+
 
 class UrlServer:
     """A running server whose log and command line are out of reach, and its folder too unless given."""
 
-    def __init__(self, way: Way, repository: Repository | None = None, models_root: str = "") -> None:
+    def __init__(
+        self,
+        way: Way,
+        repository: Repository | None = None,
+        models_root: str = "",
+        past: Past = MappingProxyType({}),
+    ) -> None:
         self.addresses = way.addresses
+        self.past = past
         self.repository = repository
         self.models_root = models_root
         self._way = way
@@ -109,6 +127,8 @@ class UrlServer:
     def stop(self) -> None:
         """Take back what was put into the server's folder; whoever started the server stops it."""
         if self.repository is not None:
+            with contextlib.suppress(Refusal), contextlib.closing(self._way.configurer()) as client:
+                client.reload(_NO_MODELS)  # else the server would look for them for ever
             shutil.rmtree(self.repository.root, ignore_errors=True)
 
 
@@ -122,7 +142,7 @@ class UrlTarget:
         self.way, self.folder = _parse(spec)
         able = {Capability.WATCH}
         if self.way.plain:
-            able.add(Capability.LOAD)
+            able |= {Capability.CONNECT, Capability.LOAD}
         if self.folder is not None:
             able |= {Capability.REPOSITORY, Capability.RELOAD}
         self.capabilities = frozenset(able)
@@ -162,6 +182,7 @@ class UrlTarget:
 
     def _lay_out(self, scenario: Scenario, folder: Folder) -> UrlServer:
         """Put the models into a folder of their own below the server's, and configure the server for them."""
+        past = self._emptied(scenario)
         name = f"tfserving-harness-{time.time_ns():x}"
         root = folder.here / name
         try:
@@ -171,7 +192,7 @@ class UrlTarget:
                 f"target {self.spec}: {folder.here} cannot be written: {error.strerror}"
             ) from error
         repository = Repository(root, scenario.configured())
-        server = UrlServer(self.way, repository, f"{folder.there.rstrip('/')}/{name}")
+        server = UrlServer(self.way, repository, f"{folder.there.rstrip('/')}/{name}", past)
         try:
             for model in scenario.models:
                 repository.base(model.name).mkdir(parents=True, exist_ok=True)
@@ -184,12 +205,33 @@ class UrlTarget:
             raise
         return server
 
-    def _reload(self, scenario: Scenario, root: str) -> None:
+    def _emptied(self, scenario: Scenario) -> Past:
+        """Have the server let go of all its models, and tell what it remembers of those of the scenario.
+
+        A version that is served stays as it is, wherever a new configuration looks for it [2.5.4].
+        """
         if self.way.addresses.grpc is None:
             raise Unsupported(f"target {self.spec} has no grpc address, over which it would be configured")
-        client = self.way.client(Protocol.GRPC, None, _RELOAD_TIMEOUT)
-        assert isinstance(client, GrpcClient)
-        with contextlib.closing(client):
+        past: dict[str, frozenset[int]] = {}
+        deadline = time.monotonic() + _RELOAD_TIMEOUT
+        with contextlib.closing(self.way.configurer()) as client:
+            try:
+                client.reload(_NO_MODELS)
+            except Refusal as refusal:
+                self._expect_somebody(refusal)
+                raise StartError(f"target {self.spec} does not let go of its models: {refusal}") from refusal
+            for name in scenario.configured():
+                left = _status(client, name)
+                while any(entry.state is not State.END for entry in left):
+                    if time.monotonic() > deadline:
+                        raise StartError(f"target {self.spec} does not let go of model {name}")
+                    time.sleep(_LOOK)
+                    left = _status(client, name)
+                past[name] = frozenset(entry.version for entry in left)
+        return past
+
+    def _reload(self, scenario: Scenario, root: str) -> None:
+        with contextlib.closing(self.way.configurer()) as client:
             try:
                 client.reload(model_config.message(scenario.models, root))
             except Refusal as refusal:
@@ -209,6 +251,16 @@ class UrlTarget:
         )
         if gone:
             raise StartError(f"target {self.spec}: nobody answers: {error}") from error
+
+
+def _status(client: Client, model: str) -> tuple[VersionStatus, ...]:
+    """What the server lists of a model, which it may never have heard of."""
+    try:
+        return client.status(model)
+    except Refusal as refusal:
+        if refusal.code is not Code.NOT_FOUND:
+            raise
+        return ()
 
 
 def _missing(reader: Client, scenario: Scenario) -> str | None:

@@ -82,7 +82,7 @@ def until(look: Callable[[], T], good: Callable[[T], bool], tries: int = 3) -> T
 
 def connect(player: Player, protocol: Protocol) -> Client:
     """A client of its own for the player's server."""
-    address = player.client(protocol).address
+    address = player.address(protocol)
     return RestClient(address) if protocol is Protocol.REST else GrpcClient(address)
 
 

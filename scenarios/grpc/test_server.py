@@ -123,7 +123,7 @@ def test_large_text(player: Player) -> None:
 @pytest.mark.fact("6.2.2", level=Level.SHOULD, protocol=Protocol.GRPC)
 def test_no_error_details(player: Player) -> None:
     """An error has a code and a text, and no details in its trailers."""
-    with grpc.insecure_channel(player.client(Protocol.GRPC).address) as channel:
+    with grpc.insecure_channel(player.address(Protocol.GRPC)) as channel:
         ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PREDICT)
         with pytest.raises(grpc.RpcError) as failure:
             ask(predict("nobody", {}).encode(), timeout=10)
@@ -136,7 +136,7 @@ def test_no_error_details(player: Player) -> None:
 def test_reflection(player: Player) -> None:
     """Server reflection lists both services, where the server offers it."""
     list_services = b"\x3a\x00"
-    with grpc.insecure_channel(player.client(Protocol.GRPC).address) as channel:
+    with grpc.insecure_channel(player.address(Protocol.GRPC)) as channel:
         method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
         ask: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(method)
         try:

@@ -36,6 +36,24 @@ def test_a_tape_says_again_what_came_in_each_situation() -> None:
     assert again.get("never asked") is None
 
 
+def test_a_tape_keeps_apart_what_checks_ask() -> None:
+    """So what one of them gets depends neither on the others nor on how often they look."""
+    kept = Tape("s", "/models", ["rest"])
+    with tape.subject("first"):
+        kept.put("asked", {"status": 1})
+        kept.put("asked", {"status": 2})
+    with tape.subject("second"):
+        kept.put("asked", {"status": 2})
+        kept.put("asked", {"status": 3})
+    again = Tape("s", "/models", ["rest"])
+    for line in kept.lines():
+        if line["kind"] == "replies":
+            again.learn(line)
+    with tape.subject("second"):
+        assert [again.get("asked") for _ in range(2)] == [{"status": 2}, {"status": 3}]
+    assert again.get("asked") is None
+
+
 def test_the_date_of_a_reply_makes_no_difference() -> None:
     kept = Tape("s", "/models", [])
     for date in ("now", "then"):

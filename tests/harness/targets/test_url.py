@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -13,12 +14,13 @@ import pytest
 from harness import targets
 from harness.actions import Publish
 from harness.certificates import SERVER_NAME, pem
+from harness.checks import Answers, Shows
 from harness.client import Exchange, GrpcClient, RestClient, Unreachable
-from harness.player import contents_needed
+from harness.player import Player, contents_needed
 from harness.scenario import Scenario, Step
 from harness.targets import StartError, Unsupported
 from harness.targets.url import UrlTarget
-from harness.terms import All, Capability, Model, Protocol, State
+from harness.terms import All, Capability, Model, Protocol, Request, State
 from tests.harness.tiny import RIGHT, lines, run
 from tests.miniatures import standins
 
@@ -57,6 +59,23 @@ def test_a_folder_makes_hot_plug_possible(remote: targets.Server, tmp_path: Path
     client.close()
     server.stop()
     assert list(here.iterdir()) == []
+
+
+def test_what_a_server_remembers_does_not_confuse(remote: targets.Server, tmp_path: Path) -> None:
+    """An earlier scenario had other contents under the same numbers, and a number that this one lacks."""
+    rest, grpc_address = remote.addresses
+    target = targets.parse(f"url:http://{rest},{grpc_address},models={tmp_path}={tmp_path}")
+    earlier = replace(M, versions=(1, 2, 7), offset=10)
+    standins.write(contents_needed(Scenario("e", "t", (earlier,), ())))
+    for model in (earlier, M):
+        shows = Shows("m", dict.fromkeys(model.versions, State.AVAILABLE), facts=())
+        answers = Answers(Request("m", version=1), by=1, facts=())
+        scenario = Scenario("c", "t", (model,), (Step("start", "r", checks=(shows, answers)),))
+        player = Player(scenario, target, Protocol)
+        for check in (shows, answers):
+            player.verify(0, check, Protocol.GRPC)
+        player.close()
+    assert player.server.past == {"m": {1, 2, 7}}
 
 
 def test_a_folder_that_cannot_be_written(remote: targets.Server, tmp_path: Path) -> None:
