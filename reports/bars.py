@@ -162,7 +162,9 @@ def forest(changes: Sequence[Change]) -> Figure | None:
             svg.tag("line", x1=plot.x(0), x2=plot.x(0), y1=plot.top, y2=plot.bottom, class_="base"),
         ]
         parts += plot.x_axis(
-            "relative change, 99 % interval", lambda value: f"{value * 100:+.3g} %" if value else "0", most=6
+            "relative change, 99 % interval",
+            lambda value: f"{value * 100:+.3g} %" if value else "0",
+            most=6 if width == WIDE else 3,
         )
         for index, change in enumerate(shown):
             y = plot.top + _ROW * (index + 0.5)
