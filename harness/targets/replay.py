@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from google.protobuf.message import DecodeError
+
 from harness.actions import Action
 from harness.client import Client, Exchange, GrpcClient, Observer, Refusal, RestClient, Unreachable
 from harness.client.grpc import RELOAD_CONFIG
@@ -26,6 +28,7 @@ from harness.targets import tape
 from harness.targets.base import Addresses, Launched, Say, Server, Target, Unsupported, UsageError
 from harness.targets.tape import Tape
 from harness.terms import Capability, Code, Protocol
+from harness.wire import messages as wire
 
 #: What no recording can do.
 _BEYOND = frozenset({Capability.LAUNCH, Capability.CONNECT, Capability.LOAD, Capability.WATCH})
@@ -152,7 +155,7 @@ class TapedServer:
         asked = tape.request("listens", protocol.value)
         if self._server is not None:
             self._tape.put(asked, {"listens": self._server.listens(protocol)})
-        return bool((self._tape.get(asked) or {"listens": False})["listens"])
+        return bool(_entry(self._tape, asked, f"a connection for {protocol}")["listens"])
 
     def configure(self, text: str | None) -> None:
         """Put another text into the configuration file at once, or remove the file."""
@@ -165,7 +168,7 @@ class TapedServer:
         asked = tape.request("log")
         if self._server is not None:
             self._tape.put(asked, {"log": self._server.stderr()})
-        return str((self._tape.get(asked) or {"log": ""})["log"])
+        return str(_entry(self._tape, asked, "a look at the log")["log"])
 
     def logs(self) -> str:
         """The end of the server's log; a recording has none."""
@@ -304,14 +307,19 @@ class _TapedGrpc(GrpcClient):
     def exchange(self, method: str, request: bytes, *, timeout: float | None = None) -> bytes:
         """Ask and keep, or say again. Raises Refusal, Unsupported."""
         reloads = method == RELOAD_CONFIG
-        # What a reload sends holds the server's folder; which reload it is, is told by what came before.
-        asked = tape.request("grpc", method, b"" if reloads else request)
+        asked = tape.request("grpc", method, self._anywhere(request) if reloads else request)
+        self._tape.acts += reloads  # at once: others ask on while a server is reloading
+        if self._inner is not None:
+            return self._ask(self._inner, asked, method, request, timeout)
+        return self._repeat(asked, method, request)
+
+    def _anywhere(self, request: bytes) -> str:
+        """A request to reload, without the folder of this one server."""
         try:
-            if self._inner is not None:
-                return self._ask(self._inner, asked, method, request, timeout)
-            return self._repeat(asked, method, request)
-        finally:
-            self._tape.acts += reloads
+            message = wire.ReloadConfigRequest.FromString(request)
+        except DecodeError:
+            return request.hex()
+        return str(message).replace(self._tape.root, "$MODELS")
 
     def close(self) -> None:
         """Close the channel."""
@@ -326,13 +334,15 @@ class _TapedGrpc(GrpcClient):
             reply = inner.exchange(method, request, timeout=timeout)
         except Refusal as refusal:
             code = (refusal.code or Code.UNKNOWN).name
-            self._tape.put(asked, {"code": code, "details": refusal.text, "message": ""})
+            told = {"code": code, "details": refusal.text, "message": ""}
+            self._tape.put(asked, told, act=method == RELOAD_CONFIG)
             raise
-        self._tape.put(asked, {"code": Code.OK.name, "details": "", "message": tape.encoded(reply)})
+        told = {"code": Code.OK.name, "details": "", "message": tape.encoded(reply)}
+        self._tape.put(asked, told, act=method == RELOAD_CONFIG)
         return reply
 
     def _repeat(self, asked: str, method: str, request: bytes) -> bytes:
-        entry = _entry(self._tape, asked, method)
+        entry = _entry(self._tape, asked, method, act=method == RELOAD_CONFIG)
         code, text, reply = Code[entry["code"]], entry["details"], tape.decoded(entry["message"])
         if self.on_exchange is not None:
             self.on_exchange(
@@ -354,9 +364,9 @@ class _TapedGrpc(GrpcClient):
         return reply
 
 
-def _entry(kept: Tape, asked: str, what: str) -> tape.Entry:
+def _entry(kept: Tape, asked: str, what: str, *, act: bool = False) -> tape.Entry:
     """A recorded reply. Raises Unreachable where that was recorded, Unsupported where nothing was."""
-    entry = kept.get(asked)
+    entry = kept.get(asked, act=act)
     if entry is None:
         raise Unsupported(f"the recording has no reply to {what} in this situation")
     if "unreachable" in entry:

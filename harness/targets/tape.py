@@ -29,6 +29,8 @@ SCHEMA = 2
 #: What asks at present: a check, or nobody in particular.
 _SUBJECT = ContextVar("subject", default="")
 
+#: Stands for the number of acts where that does not matter.
+_ANY = -1
 _NOTHING: Mapping[str, Collection[int]] = {}
 
 #: A reply in plain types; see :mod:`harness.targets.replay` for what it holds.
@@ -64,15 +66,19 @@ class Tape:
         self._entries: defaultdict[Place, list[Entry]] = defaultdict(list)
         self._heard: defaultdict[Place, int] = defaultdict(int)
 
-    def put(self, request: str, entry: Entry) -> None:
-        """Keep a reply to a request in the present situation."""
-        replies = self._entries[self._place(request)]
-        if not replies or _undated(replies[-1]) != _undated(entry):
+    def put(self, request: str, entry: Entry, *, act: bool = False) -> None:
+        """Keep a reply to a request in the present situation.
+
+        To one that is an ``act`` itself, every reply is kept, whatever the situation: acts that are under way
+        together may end in any order.
+        """
+        replies = self._entries[self._place(request, act)]
+        if act or not replies or _undated(replies[-1]) != _undated(entry):
             replies.append(entry)
 
-    def get(self, request: str) -> Entry | None:
+    def get(self, request: str, *, act: bool = False) -> Entry | None:
         """The next reply to a request in the present situation, or the last one again."""
-        at = self._place(request)
+        at = self._place(request, act)
         replies = self._entries.get(at)
         if replies is None:
             return None
@@ -92,8 +98,8 @@ class Tape:
         """Take over a line of the file; a later one about the same request counts."""
         self._entries[Place(line["acts"], line["subject"], line["request"])] = line["replies"]
 
-    def _place(self, request: str) -> Place:
-        return Place(self.acts, _SUBJECT.get(), request)
+    def _place(self, request: str, act: bool) -> Place:
+        return Place(_ANY if act else self.acts, _SUBJECT.get(), request)
 
 
 @contextlib.contextmanager

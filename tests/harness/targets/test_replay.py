@@ -54,6 +54,21 @@ def test_a_tape_keeps_apart_what_checks_ask() -> None:
     assert again.get("asked") is None
 
 
+def test_acts_that_end_in_another_order() -> None:
+    kept, again = Tape("s", "/models", ["grpc"]), Tape("s", "/models", ["grpc"])
+    for request, status in (("second", 2), ("first", 1), ("first", 1), ("first", 3)):
+        kept.put(request, {"status": status}, act=True)
+        kept.acts += 1
+    for line in kept.lines():
+        if line["kind"] == "replies":
+            again.learn(line)
+    answers = []
+    for request in ("first", "second", "first", "first"):
+        answers.append(again.get(request, act=True))
+        again.acts += 1
+    assert answers == [{"status": 1}, {"status": 2}, {"status": 1}, {"status": 3}]
+
+
 def test_the_date_of_a_reply_makes_no_difference() -> None:
     kept = Tape("s", "/models", [])
     for date in ("now", "then"):
