@@ -144,6 +144,7 @@ class History:
         self._model = model
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="history", daemon=True)
+        self._look()  # what is there before anything changes, however late the thread gets to run
         self._thread.start()
 
     def __str__(self) -> str:
@@ -165,12 +166,15 @@ class History:
 
     def _work(self) -> None:
         while not self._stop.wait(self._PAUSE):
-            try:
-                listing = {entry.version: entry.state for entry in self._reader.status(self._model)}
-            except (Refusal, BadReply, Unreachable):
-                continue
-            if listing != (self.seen[-1] if self.seen else None):
-                self.seen.append(listing)
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            listing = {entry.version: entry.state for entry in self._reader.status(self._model)}
+        except (Refusal, BadReply, Unreachable):
+            return
+        if listing != (self.seen[-1] if self.seen else None):
+            self.seen.append(listing)
 
 
 def _answer(version: int) -> str:
