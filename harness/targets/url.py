@@ -178,7 +178,9 @@ class UrlTarget:
 
     def describe(self) -> Mapping[str, Any]:
         """The addresses; a server does not tell its version."""
-        return {"label": self.spec, "server": None, **self.way.addresses._asdict()}
+        # Folders and files are of no interest to who reads the report.
+        label = ",".join(part for part in self.spec.split(",") if "=" not in part)
+        return {"label": label, "server": None, **self.way.addresses._asdict()}
 
     def _lay_out(self, scenario: Scenario, folder: Folder) -> UrlServer:
         """Put the models into a folder of their own below the server's, and configure the server for them."""
