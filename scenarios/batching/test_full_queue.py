@@ -50,11 +50,19 @@ def test_full_queue(player: Player, protocol: Protocol) -> None:
 @pytest.mark.fact("8.12", "X-59", protocol=Protocol.REST)
 def test_time_runs_in_the_queue(player: Player) -> None:
     """A request whose time is up before its batch runs is refused, not run."""
-    with ThreadPoolExecutor(1) as pool:
-        holding = pool.submit(together, player, Protocol.GRPC, [slow(REST_LIMIT_MS + 400)])
-        time.sleep(0.2)  # nothing tells when the batch has begun to run
-        (late,) = together(player, Protocol.REST, [slow(1)])
-        holding.result()
-    refusal = late.outcome
-    if not isinstance(refusal, Refusal) or not refusal.agrees(Code.RESOURCE_EXHAUSTED, _LATE):
+
+    def look() -> Reply:
+        with ThreadPoolExecutor(1) as pool:
+            holding = pool.submit(together, player, Protocol.GRPC, [slow(REST_LIMIT_MS + 400)])
+            time.sleep(0.2)  # nothing tells when the batch has begun to run
+            (late,) = together(player, Protocol.REST, [slow(1)])
+            holding.result()
+        return late
+
+    def good(reply: Reply) -> bool:
+        refusal = reply.outcome
+        return isinstance(refusal, Refusal) and refusal.agrees(Code.RESOURCE_EXHAUSTED, _LATE)
+
+    late = until(look, good)
+    if not good(late):
         raise Mismatch(f"RESOURCE_EXHAUSTED: {_LATE}", str(late))
