@@ -35,22 +35,19 @@ class Classifications(NamedTuple):
 class ClassifyCall(NamedTuple):
     """A Classify request that passed every check before its run."""
 
-    model_name: str
     signature_name: str
     signature: Signature
     rows: int
     prepared: Run
 
-    @property
-    def inline(self) -> bool:
-        """Whether the thread which reads requests may run it."""
-        return self.prepared.inline
-
-    def run(self, timeout_ms: int | None = None) -> Classifications:
-        """Run the signature and check what it gives [6.5.5]."""
-        outputs = self.prepared.timed(self.model_name, "Classify", timeout_ms)
+    def result(self, outputs: list[Tensor]) -> Classifications:
+        """The labels and scores, checked [6.5.5]."""
         by_name = dict(zip(self.prepared.fetches, outputs, strict=True))
         return classifications(self.signature, self.rows, by_name)
+
+    def run(self, timeout_ms: int | None = None) -> Classifications:
+        """Run, and give the result. Raises ServingError."""
+        return self.result(self.prepared.outputs(timeout_ms))
 
 
 def prepare(
@@ -71,12 +68,13 @@ def prepare(
         raise invalid_argument(f"No signature was found with the name: {signature_name}")
     check_signature(settings, signature)
     examples = input_.tensor()
+    name = servable.name if model_name is None else model_name
+    feeds = {signature.inputs["inputs"].name: examples}
     return ClassifyCall(
-        servable.name if model_name is None else model_name,
         signature_name,
         signature,
         len(examples.array),
-        Run(settings, servable, {signature.inputs["inputs"].name: examples}, fetches(signature)),
+        Run(settings, servable, name, "Classify", feeds, fetches(signature)),
     )
 
 

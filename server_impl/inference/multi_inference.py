@@ -15,6 +15,7 @@ from server_impl.inference.run import Run, Settings
 
 if TYPE_CHECKING:
     from server_impl.servable.servable import Servable, Signature
+    from server_impl.tensor import Tensor
 
 _METHODS = {classify.METHOD_NAME: classify, regress.METHOD_NAME: regress}
 
@@ -36,32 +37,29 @@ class Result(NamedTuple):
 class MultiInferenceCall(NamedTuple):
     """A MultiInference request that passed every check before its run."""
 
-    model_name: str
     evaluations: Sequence[_Evaluation]
     rows: int
     prepared: Run
 
-    @property
-    def inline(self) -> bool:
-        """Whether the thread which reads requests may run it."""
-        return self.prepared.inline
-
-    def run(self, timeout_ms: int | None = None) -> list[Result]:
-        """Run all tasks at once and check what they give, in the order of the tasks [6.6.3]."""
+    def result(self, outputs: list[Tensor]) -> list[Result]:
+        """What all tasks gave, checked, in the order of the tasks [6.6.3]."""
         prepared = self.prepared
-        tensors = prepared.servable.run(prepared.feeds, prepared.fetches, timeout_ms=timeout_ms)
-        metrics = prepared.settings.metrics
-        metrics.request_example_counts.record(self.rows, self.model_name)
-        metrics.request_example_count_total.increment(self.model_name, by=self.rows)
-        outputs = dict(zip(prepared.fetches, tensors, strict=True))
+        metrics, model_name = prepared.settings.metrics, prepared.model_name
+        metrics.request_example_counts.record(self.rows, model_name)
+        metrics.request_example_count_total.increment(model_name, by=self.rows)
+        by_name = dict(zip(prepared.fetches, outputs, strict=True))
         results: list[Result] = []
         for name, signature, method_name in self.evaluations:
             if method_name == classify.METHOD_NAME:
-                results.append(Result(name, classify.classifications(signature, self.rows, outputs)))
+                results.append(Result(name, classify.classifications(signature, self.rows, by_name)))
             else:
-                output = outputs[signature.outputs["outputs"].name]
+                output = by_name[signature.outputs["outputs"].name]
                 results.append(Result(name, regress.regressions(self.rows, output)))
         return results
+
+    def run(self, timeout_ms: int | None = None) -> list[Result]:
+        """Run, and give the result. Raises ServingError."""
+        return self.result(self.prepared.outputs(timeout_ms))
 
 
 class _Evaluation(NamedTuple):
@@ -98,10 +96,9 @@ def prepare(
     fetches = {name for done in evaluations for name in _METHODS[done.method_name].fetches(done.signature)}
     feeds = {done.signature.inputs["inputs"].name: examples for done in evaluations}
     return MultiInferenceCall(
-        first_spec(tasks).name,
         evaluations,
         len(examples.array),
-        Run(settings, servable, feeds, sorted(fetches)),
+        Run(settings, servable, first_spec(tasks).name, None, feeds, sorted(fetches)),
     )
 
 

@@ -19,20 +19,17 @@ METHOD_NAMES = ("tensorflow/serving/predict", "tensorflow/serving/classify", "te
 class PredictCall(NamedTuple):
     """A Predict request that passed every check before its run."""
 
-    model_name: str
     signature_name: str
     aliases: Sequence[str]
     prepared: Run
 
-    @property
-    def inline(self) -> bool:
-        """Whether the thread which reads requests may run it."""
-        return self.prepared.inline
+    def result(self, outputs: list[Tensor]) -> dict[str, Tensor]:
+        """The outputs by alias."""
+        return dict(zip(self.aliases, outputs, strict=True))
 
     def run(self, timeout_ms: int | None = None) -> dict[str, Tensor]:
-        """Run the signature and give its outputs by alias. Errors are TensorFlow's own [6.4.10, 6.4.11]."""
-        outputs = self.prepared.timed(self.model_name, "Predict", timeout_ms)
-        return dict(zip(self.aliases, outputs, strict=True))
+        """Run, and give the result. Raises ServingError."""
+        return self.result(self.prepared.outputs(timeout_ms))
 
 
 def prepare(
@@ -74,12 +71,8 @@ def prepare(
         aliases = tuple(signature.outputs)
     outputs = signature.outputs
     fetches = [outputs[alias].name for alias in aliases]
-    return PredictCall(
-        servable.name if model_name is None else model_name,
-        signature_name,
-        aliases,
-        Run(settings, servable, feeds, fetches),
-    )
+    name = servable.name if model_name is None else model_name
+    return PredictCall(signature_name, aliases, Run(settings, servable, name, "Predict", feeds, fetches))
 
 
 def _check_count(signature: Signature, inputs: Mapping[str, Tensor | None]) -> None:

@@ -22,20 +22,18 @@ METHOD_NAME = "tensorflow/serving/regress"
 class RegressCall(NamedTuple):
     """A Regress request that passed every check before its run."""
 
-    model_name: str
     signature_name: str
     rows: int
     prepared: Run
 
-    @property
-    def inline(self) -> bool:
-        """Whether the thread which reads requests may run it."""
-        return self.prepared.inline
+    def result(self, outputs: list[Tensor]) -> np.ndarray[Any, Any]:
+        """A float32 vector, one value per example, checked [6.5.5]."""
+        (output,) = outputs
+        return regressions(self.rows, output)
 
     def run(self, timeout_ms: int | None = None) -> np.ndarray[Any, Any]:
-        """Run the signature and check what it gives [6.5.5]: a float32 vector, one value per example."""
-        (output,) = self.prepared.timed(self.model_name, "Regress", timeout_ms)
-        return regressions(self.rows, output)
+        """Run, and give the result. Raises ServingError."""
+        return self.result(self.prepared.outputs(timeout_ms))
 
 
 def prepare(
@@ -56,11 +54,12 @@ def prepare(
         raise invalid_argument(f"No signature was found with the name: {signature_name}")
     check_signature(settings, signature)
     examples = input_.tensor()
+    name = servable.name if model_name is None else model_name
+    feeds = {signature.inputs["inputs"].name: examples}
     return RegressCall(
-        servable.name if model_name is None else model_name,
         signature_name,
         len(examples.array),
-        Run(settings, servable, {signature.inputs["inputs"].name: examples}, fetches(signature)),
+        Run(settings, servable, name, "Regress", feeds, fetches(signature)),
     )
 
 

@@ -113,9 +113,9 @@ class BatchingSession:
                 raise ServingError(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
         return batch_rules.join([task.result() for task in tasks])
 
-    def runs_inline(self, fetches: tuple[str, ...], nbytes: int) -> bool:  # noqa: ARG002 - nothing is brief here
-        """False: every run waits for its batch."""
-        return False
+    def begin(self, feeds: Mapping[str, Tensor], fetches: Sequence[str]) -> None:  # noqa: ARG002 - never
+        """None: every run waits for its batch."""
+        return
 
     def close(self) -> None:
         """Waits until what is queued has run, then frees the session."""

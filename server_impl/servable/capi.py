@@ -278,22 +278,32 @@ def _strings(native: int, count: int) -> list[bytes]:
 # --- sessions -----------------------------------------------------------------------------------------
 
 
-class _Frame:
-    """The arrays and the status that one run needs at a time."""
+class Frame:
+    """The arrays and the status that one run needs at a time, and what it owns of TensorFlow's memory."""
 
-    __slots__ = ("fed", "fetched", "status")
+    __slots__ = ("count", "fed", "fetched", "has_run", "status")
 
     def __init__(self, feeds: int, fetches: int) -> None:
         self.fed = (c_void_p * feeds)()
+        self.count = 0  # so many of them are tensors
         self.fetched = (c_void_p * fetches)()
+        self.has_run = False  # and its results have not been claimed
         self.status = _new_status()
 
     def __del__(self) -> None:
+        tensors = self.fed[: self.count]
+        if self.has_run:
+            tensors += self.fetched
+        for native in tensors:
+            _delete_tensor(native)
         _delete_status(self.status)
 
 
 class PreparedRun:
-    """One combination of feeds and fetches of a session, resolved to operations of its graph."""
+    """One combination of feeds and fetches of a session, resolved to operations of its graph.
+
+    A run has three steps, the second of which is TensorFlow's alone: ``begin``, ``run``, ``results``.
+    """
 
     __slots__ = ("_dtypes", "_feeds", "_fetches", "_frames", "_native")
 
@@ -304,35 +314,45 @@ class PreparedRun:
         self._feeds = (_Output * len(feeds))(*feeds)
         self._fetches = (_Output * len(fetches))(*fetches)
         self._dtypes = tuple(dtypes)
-        self._frames: list[_Frame] = []
+        self._frames: list[Frame] = []
 
-    def __call__(self, tensors: Iterable[Tensor], options: RunOptions | None) -> list[Tensor]:
-        """Runs the session: ``tensors`` in the order of the feeds, results in that of the fetches.
-
-        Raises ServingError with TensorFlow's code and text.
-        """
+    def begin(self, tensors: Iterable[Tensor]) -> Frame:
+        """Hands ``tensors``, in the order of the feeds, to TensorFlow."""
         try:
             # Frames are used again, as making one costs as much as a small run. Lists pop atomically.
             frame = self._frames.pop()
         except IndexError:
-            frame = _Frame(len(self._feeds), len(self._fetches))
-        fed, fetched, status = frame.fed, frame.fetched, frame.status
-        count = 0
-        try:
-            for tensor in tensors:
-                fed[count] = _to_native(tensor)
-                count += 1
-            _session_run(
-                self._native, options and options.pointer,
-                self._feeds, fed, count,
-                self._fetches, fetched, len(self._dtypes),
-                None, 0, None, status,
-            )  # fmt: skip
-        finally:
-            for index in range(count):
-                _delete_tensor(fed[index])
-        _check(status)
-        results = [_from_native(native, dtype) for native, dtype in zip(fetched, self._dtypes, strict=True)]
+            frame = Frame(len(self._feeds), len(self._fetches))
+        fed = frame.fed
+        for tensor in tensors:
+            fed[frame.count] = _to_native(tensor)
+            frame.count += 1
+        return frame
+
+    def run(self, frame: Frame, options: RunOptions | None) -> None:
+        """Runs the session. Never raises: what goes wrong is for ``results`` to tell."""
+        frame.has_run = True
+        _session_run(
+            self._native, options and options.pointer,
+            self._feeds, frame.fed, frame.count,
+            self._fetches, frame.fetched, len(self._dtypes),
+            None, 0, None, frame.status,
+        )  # fmt: skip
+
+    def results(self, frame: Frame) -> list[Tensor]:
+        """The tensors that a run gave, in the order of the fetches; ends the use of ``frame``.
+
+        Raises ServingError with TensorFlow's code and text.
+        """
+        fed = frame.fed
+        for index in range(frame.count):
+            _delete_tensor(fed[index])
+        frame.count = 0
+        frame.has_run = False
+        _check(frame.status)
+        results = [
+            _from_native(native, dtype) for native, dtype in zip(frame.fetched, self._dtypes, strict=True)
+        ]
         self._frames.append(frame)
         return results
 

@@ -38,6 +38,23 @@ class Signature:
     definition: wire.SignatureDef
 
 
+class BriefRun(Protocol):
+    """A run that has begun; ``run`` and then ``outputs`` are to be called by the thread that began it."""
+
+    @property
+    def seconds(self) -> float:
+        """What ``run`` took."""
+        ...
+
+    def run(self) -> None:
+        """Computes. Never raises."""
+        ...
+
+    def outputs(self) -> list[Tensor]:
+        """What was fetched, or the error that the run ended with."""
+        ...
+
+
 class Runner(Protocol):
     """What executes a servable: a session, or batching in front of one."""
 
@@ -47,8 +64,8 @@ class Runner(Protocol):
         """Computes ``fetches`` from ``feeds``, both by the names of tensors in the graph."""
         ...
 
-    def runs_inline(self, fetches: tuple[str, ...], nbytes: int) -> bool:
-        """Whether such a run may happen on the thread that read the request."""
+    def begin(self, feeds: Mapping[str, Tensor], fetches: Sequence[str]) -> BriefRun | None:
+        """Begins such a run for the calling thread to go on with; None if it is too long for that."""
         ...
 
     def close(self) -> None:
@@ -62,7 +79,7 @@ class Servable:
     ``close`` may be called once, when the last run has returned.
     """
 
-    __slots__ = ("close", "name", "run", "runs_inline", "signature_def_map", "signatures", "version")
+    __slots__ = ("begin", "close", "name", "run", "signature_def_map", "signatures", "version")
 
     def __init__(
         self,
@@ -78,5 +95,5 @@ class Servable:
         self.signature_def_map = signature_def_map
         # The runner's own methods: one call less for each request.
         self.run = runner.run
-        self.runs_inline = runner.runs_inline
+        self.begin = runner.begin
         self.close = runner.close

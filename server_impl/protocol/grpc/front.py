@@ -9,14 +9,13 @@ from typing import NamedTuple, Protocol
 
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError, grpc_message, invalid_argument
+from server_impl.protocol.reply import Reply
 
 _log = logging.getLogger(__name__)
 
-Reply = bytes | Callable[[], bytes]
 #: A unary method: the serialised request and its deadline (as ``time.monotonic()`` counts, None for
-#: never) to the serialised reply, or to work that gives it and must not hold up the reading thread.
-#: Either may raise ServingError.
-Handler = Callable[[bytes, float | None], Reply]
+#: never) to the serialised reply, or to what gives it. Either may raise ServingError.
+Handler = Callable[[bytes, float | None], Reply[bytes]]
 #: A method whose stream begins with the returned message and then stays open until the client leaves.
 Watcher = Callable[[bytes], bytes]
 

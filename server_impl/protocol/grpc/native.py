@@ -15,6 +15,7 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from server_impl.errors import Code, ServingError
 from server_impl.protocol.grpc.front import FrontOptions, Methods, failure
+from server_impl.protocol.reply import Brief, Reply, Work, run_in_groups
 
 
 def _positive(value: int) -> int:
@@ -32,6 +33,9 @@ _ARGUMENTS: Mapping[str, tuple[str, Callable[[int], int]]] = {
 SUPPORTED_ARGUMENTS = frozenset(_ARGUMENTS)
 #: What gRPC does unless told otherwise, and this library does not.
 _DEFAULTS: Mapping[str, Any] = {"keepalive_permit_without_calls": False, "reuse_port": True}
+
+#: Kind, call, method, payload, an argument of no use here, and details; a kind other than a call has less.
+_Event = tuple[int, int, int, bytes | None, Any, tuple[Any, ...] | None]
 
 # Calls taken at once: enough to spare trips into the library, too few to make the last one wait long.
 _BATCH = 32
@@ -122,32 +126,62 @@ class _Listener:
             self._thread.join()
 
     def _serve(self) -> None:
-        receive, answer = self._front.recv_batch_details, self._answer
+        receive = self._front.recv_batch_details
         while (events := receive(_BATCH)) is not None:
             with self._answering:
-                for kind, call, method, payload, _, details in events:
-                    # Of the types only a call has payload and details.
-                    if kind == EVENT_CALL and payload is not None and details is not None:
-                        answer(call, method, payload, details[2])
-                    else:
-                        # The client has gone: work that still waits for a thread is called off.
-                        self._waiting.discard(call)
+                self._answer(events)
 
-    def _answer(self, call: int, method: int, payload: bytes, remaining: float | None) -> None:
-        try:
-            if self._refusing:
-                raise ServingError(Code.UNAVAILABLE, "Server is shutting down")
-            if method in self._watch:
-                # Without a wait: a client that does not read must not hold up the others.
-                self._front.stream_try_send(call, self._watch[method](payload))
-                return
-            reply = self._unary[method](payload, None if remaining is None else monotonic() + remaining)
-            if isinstance(reply, bytes):
-                self._front.respond(call, reply)
-            else:
+    def _answer(self, events: Sequence[_Event]) -> None:
+        """Answer calls that came together, but for those that need a thread of their own."""
+        replies: list[tuple[int, bytes]] = []
+        brief: list[tuple[int, Brief[Work[bytes]]]] = []
+        for kind, call, method, payload, _, details in events:
+            # Of the types only a call has payload and details.
+            if kind != EVENT_CALL or payload is None or details is None:
+                # The client has gone: work that still waits for a thread is called off.
+                self._waiting.discard(call)
+                continue
+            try:
+                reply = self._begin(call, method, payload, details[2])
+            except Exception as error:
+                self._fail(call, error)
+                continue
+            if isinstance(reply, Brief):
+                brief.append((call, reply))
+            elif isinstance(reply, bytes):
+                replies.append((call, reply))
+            elif reply is not None:
                 self._defer(call, reply)
-        except Exception as error:
-            self._fail(call, error)
+        self._respond(replies)
+        for group in run_in_groups(brief):
+            replies = []
+            for call, request in group:
+                try:
+                    made = request.reply()
+                except Exception as error:
+                    self._fail(call, error)
+                    continue
+                if isinstance(made, bytes):
+                    replies.append((call, made))
+                else:
+                    self._defer(call, made)
+            self._respond(replies)
+
+    def _begin(self, call: int, method: int, payload: bytes, remaining: float | None) -> Reply[bytes] | None:
+        """What the method gives; None for a stream, which has been begun."""
+        if self._refusing:
+            raise ServingError(Code.UNAVAILABLE, "Server is shutting down")
+        if method in self._watch:
+            # Without a wait: a client that does not read must not hold up the others.
+            self._front.stream_try_send(call, self._watch[method](payload))
+            return None
+        return self._unary[method](payload, None if remaining is None else monotonic() + remaining)
+
+    def _respond(self, replies: Sequence[tuple[int, bytes]]) -> None:
+        # All together: the first one wakes the thread that sends them, which costs more than the others.
+        respond = self._front.respond
+        for call, reply in replies:
+            respond(call, reply)
 
     def _defer(self, call: int, work: Callable[[], bytes]) -> None:
         self._waiting.add(call)

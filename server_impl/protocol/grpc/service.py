@@ -13,29 +13,23 @@ from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError
 from server_impl.inference import metadata, status
 from server_impl.inference.model_spec import ModelSpec, acquire
-from server_impl.inference.run import Settings
+from server_impl.inference.run import Call, Settings
 from server_impl.protocol.grpc import example_messages, predict_message
 from server_impl.protocol.grpc.example_messages import ClassifyRequest, MultiInferenceRequest, RegressRequest
-from server_impl.protocol.grpc.front import Handler, Reply
+from server_impl.protocol.grpc.front import Handler
+from server_impl.protocol.reply import Brief, Reply
 
 if TYPE_CHECKING:
     from server_impl.lifecycle.monitor import Monitor, VersionStatus
     from server_impl.lifecycle.snapshot import Lease, Serving
-    from server_impl.servable.servable import Servable
+    from server_impl.metrics import ServingMetrics
+    from server_impl.servable.servable import BriefRun, Servable
+    from server_impl.tensor import Tensor
 
 #: Requests of more bytes are not even parsed on the thread that reads requests.
-LARGE_REQUEST = 65536
+LARGE_REQUEST = 256 * 1024
 
 _M = TypeVar("_M")
-
-
-class _Call(Protocol):
-    """What the inference core prepares."""
-
-    @property
-    def inline(self) -> bool: ...
-
-    def run(self, timeout_ms: int | None) -> Any: ...
 
 
 class _Request(Protocol):
@@ -44,7 +38,7 @@ class _Request(Protocol):
     @property
     def spec(self) -> ModelSpec | None: ...
 
-    def prepare(self, settings: Settings, servable: Servable) -> _Call: ...
+    def prepare(self, settings: Settings, servable: Servable) -> Call[Any]: ...
 
 
 class _Inference(NamedTuple):
@@ -53,6 +47,71 @@ class _Inference(NamedTuple):
     api: Literal["Predict", "Classify", "Regress"] | None
     parse: Callable[[bytes], _Request]
     serialize: Callable[[Servable, Any, Any], bytes]
+
+    def tally(self, metrics: ServingMetrics, request: _Request, code: Code) -> None:
+        """Count a request that ended with ``code`` [7.2]."""
+        if self.api is not None:
+            metrics.request_count.increment(request.spec.name if request.spec else "", code.name)
+
+
+class _Pending(NamedTuple):
+    """A request that is ready to run. Whatever comes of it is counted, and its lease given back."""
+
+    metrics: ServingMetrics
+    how: _Inference
+    request: _Request
+    lease: Lease[Servable]
+    call: Call[Any]
+    start: float
+
+    def begin(self, deadline: float | None) -> Reply[bytes]:
+        """Begin the run if it is brief; if not, give what makes it."""
+        try:
+            run = self.call.prepared.begin()
+        except ServingError as error:
+            self.lease.release()
+            self.how.tally(self.metrics, self.request, error.code)
+            raise
+        # Too short a run for a deadline to matter, and one without is cheaper.
+        return partial(self.finish, deadline) if run is None else _BriefRequest(self, run)
+
+    def finish(self, deadline: float | None) -> bytes:
+        """The run and everything after it."""
+        return self.reply(lambda: self.call.prepared.outputs(_timeout_ms(deadline)))
+
+    def reply(self, outputs: Callable[[], list[Tensor]]) -> bytes:
+        """Everything after the run, which gave ``outputs``."""
+        _, how, request, lease, call, start = self
+        servable = lease.servable
+        try:
+            reply = how.serialize(servable, call, call.result(outputs()))
+        except ServingError as error:
+            how.tally(self.metrics, request, error.code)
+            raise
+        finally:
+            lease.release()
+        if how.api is not None:
+            microseconds = (perf_counter() - start) * 1e6
+            self.metrics.request_latency.record(microseconds, servable.name, how.api, "GRPC")
+            how.tally(self.metrics, request, Code.OK)
+        return reply
+
+
+class _BriefRequest(Brief[bytes]):
+    """A request whose run is brief, and has begun."""
+
+    __slots__ = ("_begun", "_pending")
+
+    def __init__(self, pending: _Pending, begun: BriefRun) -> None:
+        self._pending = pending
+        self._begun = begun
+
+    def run(self) -> None:
+        self._begun.run()
+
+    def reply(self) -> bytes:
+        pending = self._pending
+        return pending.reply(partial(pending.call.prepared.outputs_of, self._begun))
 
 
 class GrpcService:
@@ -112,58 +171,26 @@ class GrpcService:
             model + "HandleReloadConfigRequest": self._handle_reload_config_request,
         }
 
-    def _infer(self, how: _Inference, payload: bytes, deadline: float | None) -> Reply:
+    def _infer(self, how: _Inference, payload: bytes, deadline: float | None) -> Reply[bytes]:
         start = perf_counter()
         if len(payload) > LARGE_REQUEST:
-            return lambda: self._finish(how, *self._begin(how, payload), deadline, start)
-        request, lease, call = self._begin(how, payload)
-        if call.inline:
-            # Too short a run for a deadline to matter, and one without is cheaper.
-            return self._finish(how, request, lease, call, None, start)
-        return partial(self._finish, how, request, lease, call, deadline, start)
+            return lambda: self._prepare(how, payload, start).finish(deadline)
+        return self._prepare(how, payload, start).begin(deadline)
 
-    def _begin(self, how: _Inference, payload: bytes) -> tuple[_Request, Lease[Servable], _Call]:
+    def _prepare(self, how: _Inference, payload: bytes, start: float) -> _Pending:
         """Everything up to the run."""
         request = _parsed(how.parse, payload)
         try:
             lease = acquire(self._serving, request.spec)
             try:
-                return request, lease, request.prepare(self._settings, lease.servable)
+                call = request.prepare(self._settings, lease.servable)
             except BaseException:
                 lease.release()
                 raise
         except ServingError as error:
-            self._count(how, request, error.code)
+            how.tally(self._metrics, request, error.code)
             raise
-
-    def _finish(
-        self,
-        how: _Inference,
-        request: _Request,
-        lease: Lease[Servable],
-        call: _Call,
-        deadline: float | None,
-        start: float,
-    ) -> bytes:
-        """The run and everything after it; gives the lease back in any case."""
-        servable = lease.servable
-        try:
-            reply = how.serialize(servable, call, call.run(_timeout_ms(deadline)))
-        except ServingError as error:
-            self._count(how, request, error.code)
-            raise
-        finally:
-            lease.release()
-        if how.api is not None:
-            microseconds = (perf_counter() - start) * 1e6
-            self._metrics.request_latency.record(microseconds, servable.name, how.api, "GRPC")
-            self._count(how, request, Code.OK)
-        return reply
-
-    def _count(self, how: _Inference, request: _Request, code: Code) -> None:
-        if how.api is not None:
-            name = request.spec.name if request.spec else ""
-            self._metrics.request_count.increment(name, code.name)
+        return _Pending(self._metrics, how, request, lease, call, start)
 
     def _get_model_metadata(self, payload: bytes, _: float | None) -> bytes:
         request = _parsed(wire.GetModelMetadataRequest.FromString, payload)
@@ -184,7 +211,7 @@ class GrpcService:
             _write_status(response.model_version_status.add(), version)
         return response.SerializeToString()
 
-    def _handle_reload_config_request(self, payload: bytes, _: float | None) -> Reply:
+    def _handle_reload_config_request(self, payload: bytes, _: float | None) -> Reply[bytes]:
         return partial(self._reload, payload)
 
     def _reload(self, payload: bytes) -> bytes:

@@ -9,11 +9,13 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Protocol, cast
 
 from server_impl.protocol.http.head import Framing, Refusal
 from server_impl.protocol.http.reader import Continue, Event, HttpReader, Request
-from server_impl.protocol.http.response import Reply, Response, page, render, render_continue
+from server_impl.protocol.http.response import Response, page, render, render_continue
+from server_impl.protocol.reply import Brief, Reply, Work, run_in_groups
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ _BACKLOG = 128
 class App(Protocol):
     """What answers requests. ``handle`` runs on the event loop and must not block it."""
 
-    def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply[Response]:
         """The reply to one request."""
 
 
@@ -73,6 +75,8 @@ class HttpFront:
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._gone = asyncio.Event()
+        # Brief requests that came together, each with what becomes of its reply.
+        self._brief: list[tuple[Callable[[Brief[Work[Response]]], None], Brief[Work[Response]]]] = []
 
     async def start(self, sock: socket.socket) -> None:
         """Accept connections on ``sock``, which from now on belongs to the front."""
@@ -94,6 +98,21 @@ class HttpFront:
                 await asyncio.wait_for(self._gone.wait(), grace_s)
         for connection in tuple(self._connections):
             connection.abort()
+
+    def answer_soon(
+        self, request: Brief[Work[Response]], answer: Callable[[Brief[Work[Response]]], None]
+    ) -> None:
+        """Run ``request`` with others that came at the same time, then call ``answer`` with it."""
+        if not self._brief:
+            # Not before the event loop has read from every connection that has something.
+            asyncio.get_running_loop().call_soon(self._answer_brief)
+        self._brief.append((answer, request))
+
+    def _answer_brief(self) -> None:
+        requests, self._brief = self._brief, []
+        for group in run_in_groups(requests):
+            for answer, request in group:
+                answer(request)
 
     def add(self, connection: _Connection) -> None:
         """A client has come."""
@@ -186,6 +205,23 @@ class _Connection(asyncio.Protocol):
         except Exception:
             reply = _crashed()
         framing = request.head.framing
+        if isinstance(reply, Brief):
+            self._busy = True
+            self._front.answer_soon(reply, partial(self._answer_brief, framing))
+        else:
+            self._deliver(reply, framing)
+
+    def _answer_brief(self, framing: Framing, request: Brief[Work[Response]]) -> None:
+        """Send the reply to a request that has run."""
+        self._busy = False
+        try:
+            reply = request.reply()
+        except Exception:
+            reply = _crashed()
+        self._deliver(reply, framing)
+        self._advance()
+
+    def _deliver(self, reply: Work[Response], framing: Framing) -> None:
         if isinstance(reply, Response):
             self._send(reply, framing)
         else:

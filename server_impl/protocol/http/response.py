@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from server_impl.protocol.http.head import Framing
 
@@ -42,10 +41,6 @@ class Response(NamedTuple):
     status: int
     fields: Fields
     body: bytes
-
-
-#: A response, or what makes it and may not run on the thread that reads requests.
-Reply: TypeAlias = Response | Callable[[], Response]
 
 
 def page(status: int) -> Response:

@@ -6,15 +6,16 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from server_impl.errors import HTTP_STATUS, Code, ServingError, invalid_argument
 from server_impl.inference import classify, metadata, predict, regress, status
 from server_impl.inference.examples import ExampleInput
 from server_impl.inference.model_spec import DEFAULT_SIGNATURE_NAME, acquire
 from server_impl.protocol.http.reader import Request
-from server_impl.protocol.http.response import Fields, Reply, Response, page
+from server_impl.protocol.http.response import Fields, Response, page
 from server_impl.protocol.json import decode, encode
+from server_impl.protocol.reply import Brief, Reply, Work, without_brief
 from server_impl.protocol.rest import prometheus
 from server_impl.protocol.rest.documents import metadata_document, status_document
 from server_impl.protocol.rest.routes import Action, Route, route
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from server_impl.inference.model_spec import ModelSpec
-    from server_impl.inference.run import Settings
+    from server_impl.inference.run import Call, Settings
     from server_impl.lifecycle.monitor import Monitor
     from server_impl.lifecycle.snapshot import Lease, Serving
-    from server_impl.servable.servable import Servable
+    from server_impl.protocol.json.encode import RequestFormat
+    from server_impl.servable.servable import BriefRun, Servable
     from server_impl.tensor import Tensor
-
-#: The body of a success, or what makes it and may not run on the thread that reads requests.
-Body: TypeAlias = bytes | Callable[[], bytes]
 
 CORS_FIELDS: Fields = (
     (b"Access-Control-Allow-Origin", b"*"),
@@ -46,16 +45,49 @@ _JSON: Fields = ((b"Content-Type", b"application/json"),)
 _TEXT: Fields = ((b"Content-Type", b"text/plain"),)
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 
-class _Call(Protocol[R_co]):
-    """A checked request of any kind, as ``inference`` prepares it."""
+class _BriefBody(Brief[Work[bytes]], Generic[R]):
+    """The body of a success whose run is brief, and has begun."""
 
-    @property
-    def inline(self) -> bool: ...
+    __slots__ = ("_begun", "_call", "_lease", "_write")
 
-    def run(self, timeout_ms: int | None = None) -> R_co: ...
+    def __init__(
+        self, lease: Lease[Servable], call: Call[R], begun: BriefRun, write: Callable[[R], Work[bytes]]
+    ) -> None:
+        self._lease = lease
+        self._call = call
+        self._begun = begun
+        self._write = write
+
+    def run(self) -> None:
+        self._begun.run()
+
+    def reply(self) -> Work[bytes]:
+        call = self._call
+        with self._lease:
+            result = call.result(call.prepared.outputs_of(self._begun))
+        return self._write(result)
+
+
+class _BriefResponse(Brief[Work[Response]]):
+    """The response around such a body."""
+
+    __slots__ = ("_body", "_respond")
+
+    def __init__(
+        self,
+        body: Brief[Work[bytes]],
+        respond: Callable[[Callable[[], Work[bytes]]], Work[Response]],
+    ) -> None:
+        self._body = body
+        self._respond = respond
+
+    def run(self) -> None:
+        self._body.run()
+
+    def reply(self) -> Work[Response]:
+        return self._respond(self._body.reply)
 
 
 class RestApp:
@@ -84,7 +116,7 @@ class RestApp:
         self._json_fields = _JSON + self._bare_fields
         self._metrics_path = None if metrics_path is None else metrics_path.encode()
 
-    def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply[Response]:
         """The reply to one request. Every API request is counted, whatever becomes of it [7.2]."""
         started = perf_counter()
         head = request.head
@@ -99,19 +131,33 @@ class RestApp:
             case Action.PREFLIGHT:
                 return self._preflight(head.headers, started)
         inflate = b"gzip" in head.headers.get(b"content-encoding", b"")
+        work = partial(self._act, found, request, inflate)
         if inflate or len(request.body) > LARGE_BYTES:
-            return partial(self._finish, found, started, partial(self._act, found, request, inflate))
+            return partial(self._finish, found, started, work)
         try:
-            body = self._act(found, request, inflate)
+            body = work()
+        except ServingError as error:
+            return self._failure(found, error)
+        if isinstance(body, Brief):
+            return _BriefResponse(body, partial(self._respond, found, started))
+        if callable(body):
+            return partial(self._finish, found, started, body)
+        return self._success(found, started, body)
+
+    def _respond(self, found: Route, started: float, work: Callable[[], Work[bytes]]) -> Work[Response]:
+        """The response that ``work`` makes, or what makes it if that takes long."""
+        try:
+            body = work()
         except ServingError as error:
             return self._failure(found, error)
         if callable(body):
             return partial(self._finish, found, started, body)
         return self._success(found, started, body)
 
-    def _finish(self, found: Route, started: float, work: Callable[[], Body]) -> Response:
+    def _finish(self, found: Route, started: float, work: Callable[[], Reply[bytes]]) -> Response:
+        """The response that ``work`` makes, however long that takes."""
         try:
-            body = work()
+            body = without_brief(work())
             if callable(body):
                 body = body()
         except ServingError as error:
@@ -149,7 +195,7 @@ class RestApp:
             return Response(400, _TEXT, text)
         return Response(200, _TEXT, prometheus.page(self._metrics))
 
-    def _act(self, found: Route, request: Request, inflate: bool) -> Body:
+    def _act(self, found: Route, request: Request, inflate: bool) -> Reply[bytes]:
         """Do what the request asks for. Raises ServingError."""
         spec = found.spec
         match found.action:
@@ -172,7 +218,7 @@ class RestApp:
         with metadata.described(self._serving, spec) as lease:
             return metadata_document(lease.servable)
 
-    def _predict(self, spec: ModelSpec, body: bytes) -> Body:
+    def _predict(self, spec: ModelSpec, body: bytes) -> Reply[bytes]:
         """JSON first, then the model, its signature, and only then the values [4.6]."""
         parsed = decode.parse_predict(body)
         lease = acquire(self._serving, spec)
@@ -183,20 +229,12 @@ class RestApp:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
             inputs, layout = parsed.tensors(signature.inputs)
             call = predict.prepare(self._settings, lease.servable, name, inputs)
+            return self._run(lease, call, partial(_predict_body, layout))
         except ServingError:
             lease.release()
             raise
 
-        def write(outputs: Mapping[str, Tensor]) -> bytes:
-            return encode.predict_body(outputs, layout)
-
-        def write_now_or_later(outputs: Mapping[str, Tensor]) -> Body:
-            nbytes = sum([tensor.array.nbytes for tensor in outputs.values()])
-            return partial(write, outputs) if nbytes > LARGE_BYTES else write(outputs)
-
-        return self._run(lease, call, write_now_or_later)
-
-    def _with_examples(self, found: Route, body: bytes) -> Body:
+    def _with_examples(self, found: Route, body: bytes) -> Reply[bytes]:
         """Classify and Regress: all of the JSON is converted before the model is looked up [5.9.6]."""
         signature_name, examples, context = decode.parse_examples(body)
         examples_in = ExampleInput(examples, context or b"")
@@ -211,12 +249,11 @@ class RestApp:
             lease.release()
             raise
 
-    def _run(self, lease: Lease[Servable], call: _Call[R], write: Callable[[R], Body]) -> Body:
-        """Run ``call`` here if that is quick, otherwise give what runs it, and write down its result."""
-        if call.inline:
-            with lease:
-                result = call.run()
-            return write(result)
+    def _run(self, lease: Lease[Servable], call: Call[R], write: Callable[[R], Work[bytes]]) -> Reply[bytes]:
+        """Begin the run of ``call`` if it is brief, otherwise give what makes it; ``write`` puts it down."""
+        begun = call.prepared.begin()
+        if begun is not None:
+            return _BriefBody(lease, call, begun, write)
 
         def work() -> bytes:
             with lease:
@@ -225,6 +262,12 @@ class RestApp:
             return body() if callable(body) else body
 
         return work
+
+
+def _predict_body(layout: RequestFormat, outputs: Mapping[str, Tensor]) -> Work[bytes]:
+    """The body, or what writes it if it is large."""
+    write = partial(encode.predict_body, outputs, layout)
+    return write if sum([tensor.array.nbytes for tensor in outputs.values()]) > LARGE_BYTES else write()
 
 
 def _classify_body(result: classify.Classifications) -> bytes:

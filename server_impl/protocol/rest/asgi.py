@@ -10,7 +10,8 @@ from typing import Any
 from server_impl.protocol.http.front import App
 from server_impl.protocol.http.head import METHODS, Framing, Head
 from server_impl.protocol.http.reader import Request
-from server_impl.protocol.http.response import Reply, Response, page
+from server_impl.protocol.http.response import Response, page
+from server_impl.protocol.reply import Work, without_brief
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,12 +46,13 @@ class AsgiApp:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        reply: Reply
+        reply: Work[Response]
         method = scope["method"].encode()
         if method in METHODS:
             query = scope.get("query_string", b"")
             target = (scope.get("raw_path") or scope["path"].encode()) + (b"?" + query if query else b"")
-            reply = self._app.handle(Request(Head(target, headers, Framing(method=method)), bytes(body)))
+            request = Request(Head(target, headers, Framing(method=method)), bytes(body))
+            reply = without_brief(self._app.handle(request))
         else:
             reply = page(501)
         if not isinstance(reply, Response):

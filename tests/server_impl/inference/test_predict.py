@@ -212,9 +212,13 @@ def test_errors_of_the_run_pass_and_are_not_timed() -> None:
     assert shared.metrics.runtime_latency.collect() == []
 
 
-def test_inline_is_what_the_servable_says() -> None:
+def test_brief_is_what_the_servable_says() -> None:
     runner = doubling_runner()
     call = predict.prepare(settings(), servable(*ALL, runner=runner), "", {"x": ONE})
-    assert call.inline
+    begun = call.prepared.begin()
+    assert begun is not None
+    assert runner.fed == []
+    begun.run()
+    assert call.result(call.prepared.outputs_of(begun))["y"].array.tolist() == [2]
     runner.inline = False
-    assert not call.inline
+    assert call.prepared.begin() is None

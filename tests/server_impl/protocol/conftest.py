@@ -16,6 +16,7 @@ from server_impl.metrics import ServingMetrics
 from server_impl.protocol.rest.app import RestApp
 from server_impl.servable.servable import Servable, Signature, TensorSpec
 from server_impl.tensor import Tensor
+from tests.server_impl.inference.fakes import FakeBriefRun
 
 #: What the recordings of the real server were made with.
 VERSIONS = {"lin": (1, 2, 3), "a name/with:odd%chars": (4,), "metadata": (5,), "münchen": (6,)}
@@ -39,8 +40,8 @@ class LinearRunner:
         (x,) = feeds.values()
         return [Tensor(x.dtype, (x.array / 2 + self.version).astype(np.float32)) for _ in fetches]
 
-    def runs_inline(self, fetches: tuple[str, ...], nbytes: int) -> bool:
-        return self.inline
+    def begin(self, feeds: Mapping[str, Tensor], fetches: Sequence[str]) -> FakeBriefRun | None:
+        return FakeBriefRun(lambda: self.run(feeds, fetches)) if self.inline else None
 
     def close(self) -> None:
         pass

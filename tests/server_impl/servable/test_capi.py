@@ -16,6 +16,13 @@ from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor, shaped
 SHAPES = [(), (0,), (3,), (2, 0, 3), (2, 3, 4), (30_000,)]
 
 
+def completed(run: capi.PreparedRun, tensor: Tensor) -> list[Tensor]:
+    """All steps of a run with one input."""
+    frame = run.begin([tensor])
+    run.run(frame, None)
+    return run.results(frame)
+
+
 @pytest.fixture(scope="module")
 def echo(models):
     """Gives back what it is given: ``echo(tensor) -> tensor``."""
@@ -26,7 +33,7 @@ def echo(models):
         name = NAMES[tensor.dtype]
         if name not in runs:
             runs[name] = session.prepare([(f"{name}_in", 0)], [(f"{name}_out", 0)])
-        (result,) = runs[name]([tensor], None)
+        (result,) = completed(runs[name], tensor)
         return result
 
     yield run
@@ -145,11 +152,11 @@ def test_errors_have_the_code_and_text_of_tensorflow(models):
     session, _ = capi.load_session(str(models / "half_plus_two"), ["serve"], wire.ConfigProto())
     run = session.prepare([("serving_default_x", 0)], [("StatefulPartitionedCall", 0)])
     with pytest.raises(ServingError) as caught:
-        run([Tensor(wire.DT_INT32, np.array([1], np.int32))], None)
+        completed(run, Tensor(wire.DT_INT32, np.array([1], np.int32)))
     assert caught.value.code is Code.INVALID_ARGUMENT
     assert caught.value.message == "Expects arg[0] to be float but int32 is provided"
     # The run stays usable.
-    (result,) = run([Tensor(wire.DT_FLOAT, np.array([1], np.float32))], None)
+    (result,) = completed(run, Tensor(wire.DT_FLOAT, np.array([1], np.float32)))
     assert result.array.tolist() == [2.5]
     session.close()
 
@@ -166,7 +173,7 @@ def test_objects_of_tensorflow_are_refused(models, dtype, shape, text):
     session, _ = capi.load_session(str(models / "echo"), ["serve"], wire.ConfigProto())
     run = session.prepare([("float32_in", 0)], [("float32_out", 0)])
     with pytest.raises(ServingError, match=re.escape(text)):
-        run([Tensor(dtype, np.empty(shape, "V0"))], None)
+        completed(run, Tensor(dtype, np.empty(shape, "V0")))
     session.close()
 
 

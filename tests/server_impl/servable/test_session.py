@@ -9,7 +9,8 @@ from numpy.testing import assert_array_equal
 
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError
-from server_impl.servable.session import BRIEF_BYTES
+from server_impl.servable import capi
+from server_impl.servable.session import BRIEF_BYTES, _Pace
 from server_impl.tensor import Tensor
 
 X = "serving_default_x:0"
@@ -27,30 +28,106 @@ def names(loaded, signature: str) -> tuple[str, tuple[str]]:
     return fed.name, (fetched.name,)
 
 
-def run_until_inline(session, feeds, fetches) -> bool:
+def run_until_brief(session, feeds, fetches) -> bool:
     """Whether the session finds, within a second, that such runs are brief."""
     give_up = time.monotonic() + 1
-    while not session.runs_inline(fetches, 4) and time.monotonic() < give_up:
+    while session.begin(feeds, fetches) is None and time.monotonic() < give_up:
         session.run(feeds, fetches)
-    return session.runs_inline(fetches, 4)
+    return session.begin(feeds, fetches) is not None
 
 
 def test_results_are_right_before_and_after_a_run_is_known_to_be_brief(load):
     session = load("half_plus_two").session
-    assert not session.runs_inline(Y, 12)
+    assert session.begin({X: floats(1, 2, 3)}, Y) is None
     for _ in range(100):
         (result,) = session.run({X: floats(1, 2, 3)}, Y)
         assert result.array.tolist() == [2.5, 3.0, 3.5]
-    assert run_until_inline(session, {X: floats(1)}, Y)
+    assert run_until_brief(session, {X: floats(1)}, Y)
 
 
-def test_only_small_inputs_are_brief(load):
+def test_steps_of_brief_runs_may_be_mixed(load):
     session = load("half_plus_two").session
-    run_until_inline(session, {X: floats(1)}, Y)
-    assert session.runs_inline(Y, BRIEF_BYTES)
-    assert not session.runs_inline(Y, BRIEF_BYTES + 1)
-    big = np.arange(BRIEF_BYTES, dtype=np.float32)
-    assert_array_equal(session.run({X: Tensor(wire.DT_FLOAT, big)}, Y)[0].array, big / 2 + 2)
+    run_until_brief(session, {X: floats(1)}, Y)
+    begun = [session.begin({X: floats(*range(number))}, Y) for number in range(5)]
+    for run in begun:
+        run.run()
+    for number, run in reversed([*enumerate(begun)]):
+        (result,) = run.outputs()
+        assert result.array.tolist() == [x / 2 + 2 for x in range(number)]
+        assert 0 < run.seconds < 1
+
+
+def test_error_of_a_brief_run_comes_with_its_outputs(load):
+    session = load("half_plus_two").session
+    run_until_brief(session, {X: floats(1)}, Y)
+    begun = session.begin({X: Tensor(wire.DT_INT32, np.array([1], np.int32))}, Y)
+    begun.run()
+    with pytest.raises(ServingError, match="float"):
+        begun.outputs()
+    assert session.run({X: floats(1)}, Y)[0].array.tolist() == [2.5]
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Every run counts as brief, however busy the machine is."""
+    monkeypatch.setattr("server_impl.servable.session.BRIEF_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("patient")
+def test_brief_runs_that_nobody_goes_on_with_free_their_memory(load):
+    session = load("half_plus_two").session
+    values = np.zeros(BRIEF_BYTES // 4, np.float32)
+    # Only from an aligned address TensorFlow uses the memory itself, which can be seen from outside.
+    values = values[-values.ctypes.data % 64 // 4 :][: BRIEF_BYTES // 4 - 16]
+    feeds = {X: Tensor(wire.DT_FLOAT, values)}
+    assert run_until_brief(session, feeds, Y)
+    held = len(capi._lent)
+    for steps in (1, 2) * 10:
+        run = session.begin(feeds, Y)
+        assert len(capi._lent) == held + 1
+        if steps == 2:
+            run.run()
+        del run
+        assert len(capi._lent) == held
+
+
+@pytest.mark.usefixtures("patient")
+def test_inputs_of_another_size_are_judged_for_themselves(load):
+    session = load("half_plus_two").session
+    small, large = (Tensor(wire.DT_FLOAT, np.zeros(size, np.float32)) for size in (1, BRIEF_BYTES // 4 - 1))
+    assert run_until_brief(session, {X: small}, Y)
+    assert session.begin({X: large}, Y) is None
+    assert run_until_brief(session, {X: large}, Y)
+
+
+@pytest.mark.usefixtures("patient")
+def test_no_run_with_large_inputs_is_brief(load):
+    session = load("half_plus_two").session
+    big = np.arange(BRIEF_BYTES // 4, dtype=np.float32)
+    for _ in range(50):
+        assert_array_equal(session.run({X: Tensor(wire.DT_FLOAT, big)}, Y)[0].array, big / 2 + 2)
+    assert session.begin({X: Tensor(wire.DT_FLOAT, big)}, Y) is None
+
+
+LONG, TOO_LONG = 1e-3, 3e-3
+
+
+@pytest.mark.parametrize(
+    ("timed", "brief", "may_be_brief"),
+    [
+        ([LONG] * 2, True, True),
+        ([LONG, LONG, 0, LONG, LONG], True, True),
+        ([LONG] * 3, False, True),
+        ([TOO_LONG, LONG, TOO_LONG], False, True),
+        ([TOO_LONG] * 3, False, False),
+    ],
+)
+def test_only_runs_that_are_long_again_and_again_change_the_pace(timed, brief, may_be_brief):
+    pace = _Pace(may_be_brief=True)
+    pace.took_on_pool(0)
+    for seconds in timed:
+        pace.took_on_calling_thread(seconds)
+    assert (pace.brief, pace.may_be_brief) == (brief, may_be_brief)
 
 
 def test_what_may_wait_is_never_brief(load):
@@ -58,13 +135,13 @@ def test_what_may_wait_is_never_brief(load):
     fed, fetches = names(loaded, "wait")
     for _ in range(50):
         loaded.session.run({fed: floats(0)}, fetches)
-    assert not loaded.session.runs_inline(fetches, 4)
+    assert loaded.session.begin({fed: floats(0)}, fetches) is None
 
 
 def test_a_loop_in_one_signature_does_not_slow_another(load):
     loaded = load("busy")
     fed, fetches = names(loaded, "quick")
-    assert run_until_inline(loaded.session, {fed: floats(1)}, fetches)
+    assert run_until_brief(loaded.session, {fed: floats(1)}, fetches)
 
 
 def test_time_out_ends_the_run(load):
@@ -128,7 +205,7 @@ def test_signatures_that_cannot_be_run(load, signature, code, text):
 def test_arithmetic_flushes_denormals_on_whatever_thread(load, inline):
     session = load("half").session
     if inline:
-        assert run_until_inline(session, {X: floats(1)}, Y)
+        assert run_until_brief(session, {X: floats(1)}, Y)
     denormals = np.array([1, 0x000AE398, 0x007FFFFF], np.uint32).view(np.float32)
     (result,) = session.run({X: Tensor(wire.DT_FLOAT, denormals)}, Y)
     assert result.array.view(np.uint32).tolist() == [0, 0, 0]
@@ -136,7 +213,7 @@ def test_arithmetic_flushes_denormals_on_whatever_thread(load, inline):
 
 def test_flushing_does_not_outlive_a_run(load):
     session = load("half_plus_two").session
-    run_until_inline(session, {X: floats(1)}, Y)
+    run_until_brief(session, {X: floats(1)}, Y)
     session.run({X: floats(1)}, Y)
     tiny = np.finfo(np.float64).tiny
     assert tiny / 2 > 0

@@ -16,6 +16,7 @@ from server_impl.errors import Code, ServingError, invalid_argument
 from server_impl.protocol.grpc import front as grpc_front
 from server_impl.protocol.grpc.front import FrontOptions, GrpcFront, Handler, Methods, create_front
 from server_impl.protocol.grpc.grpcio_front import GrpcioFront
+from server_impl.protocol.reply import Brief, Work
 
 FRONTS = ["grpcio"]
 try:
@@ -116,14 +117,64 @@ def test_a_limit_that_is_asked_for(executor: ThreadPoolExecutor, connect: Callab
     front.close(0)
 
 
+class Steps(Brief[Work[bytes]]):
+    """A brief request that notes its steps."""
+
+    def __init__(self, answer: Callable[[], Work[bytes]], noted: list[str]) -> None:
+        self.answer, self.noted = answer, noted
+
+    def run(self) -> None:
+        self.noted.append("run")
+
+    def reply(self) -> Work[bytes]:
+        self.noted.append("reply")
+        return self.answer()
+
+
+def test_brief_calls(make_front: MakeFront, connect: Callable[..., Client]) -> None:
+    noted: list[str] = []
+    methods: dict[str, Handler] = {
+        "/s/Brief": lambda payload, deadline: Steps(lambda: payload, noted),
+        "/s/Large": lambda payload, deadline: Steps(lambda: lambda: payload[::-1], noted),
+    }
+    client = connect(make_front(methods).ports[0])
+    assert client.call("/s/Brief", b"abc") == b"abc"
+    assert client.call("/s/Large", b"abc") == b"cba"
+    assert noted == ["run", "reply"] * 2
+
+
+@pytest.mark.skipif("native" not in FRONTS, reason="no pygrpc-native for this platform")
+def test_brief_calls_that_come_together_take_their_steps_together(
+    executor: ThreadPoolExecutor, connect: Callable[..., Client]
+) -> None:
+    noted: list[str] = []
+
+    def brief(payload: bytes, deadline: float | None) -> Steps:
+        return Steps(lambda: payload, noted)
+
+    front = NativeFront(Methods({"/s/Brief": brief}, {}), executor, FrontOptions([LOCAL]))
+    front.start()
+    call = connect(front.ports[0]).channel.unary_unary("/s/Brief")
+    give_up = monotonic() + PATIENCE_S
+    while noted[:2] != ["run", "run"] and monotonic() < give_up:
+        noted.clear()
+        payloads = [b"%d" % number for number in range(8)]
+        calls = [call.future(payload, timeout=PATIENCE_S) for payload in payloads]
+        assert [each.result() for each in calls] == payloads
+    assert noted[:2] == ["run", "run"]
+    assert noted.count("reply") == 8
+    front.close(0)
+
+
 def raising(error: Exception) -> Handler:
     def fail() -> bytes:
         raise error
 
-    return lambda payload, deadline: fail if payload == b"late" else fail()
+    ways = {b"late": fail, b"brief": Steps(fail, [])}
+    return lambda payload, deadline: ways[payload] if payload in ways else fail()
 
 
-@pytest.mark.parametrize("when", [b"now", b"late"])
+@pytest.mark.parametrize("when", [b"now", b"late", b"brief"])
 @pytest.mark.parametrize(
     ("code", "message", "seen"),
     [
@@ -145,7 +196,7 @@ def test_errors(
     assert client.error("/s/Fail", when) == (grpc.StatusCode[code.name], seen)
 
 
-@pytest.mark.parametrize("when", [b"now", b"late"])
+@pytest.mark.parametrize("when", [b"now", b"late", b"brief"])
 def test_a_defect_fails_its_own_call_alone(
     make_front: MakeFront, connect: Callable[..., Client], caplog: pytest.LogCaptureFixture, when: bytes
 ) -> None:

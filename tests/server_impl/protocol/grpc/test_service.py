@@ -17,6 +17,7 @@ from server_impl.lifecycle.states import Event, ServableId, State
 from server_impl.metrics import ServingMetrics
 from server_impl.protocol.grpc.health import health_methods
 from server_impl.protocol.grpc.service import LARGE_REQUEST, GrpcService
+from server_impl.protocol.reply import Brief, without_brief
 from server_impl.tensor import Tensor
 from tests.server_impl.inference.fakes import FakeRunner, constant, servable, serving, signature
 
@@ -55,7 +56,7 @@ class Server:
         self.reload()
 
     def call(self, path: str, payload: bytes, deadline: float | None = None) -> bytes:
-        reply = self.methods[path](payload, deadline)
+        reply = without_brief(self.methods[path](payload, deadline))
         return reply if isinstance(reply, bytes) else reply()
 
     def requests(self) -> dict[tuple[str, ...], int]:
@@ -187,14 +188,19 @@ def test_failing_run_is_counted(server: Server) -> None:
 
 def test_short_runs_are_answered_at_once_and_without_a_deadline(server: Server) -> None:
     reply = server.methods[PREDICTION + "Predict"](predict(1).SerializeToString(), time.monotonic() + 5)
-    assert isinstance(reply, bytes)
+    assert isinstance(reply, Brief)
+    assert server.runner.timeouts == []
+    reply.run()
     assert server.runner.timeouts == [None]
+    assert server.requests() == {}
+    assert list(wire.PredictResponse.FromString(reply.reply()).outputs["y"].float_val) == [2]
+    assert server.requests() == {("m", "OK"): 1}
 
 
 def test_long_runs_are_deferred_and_get_what_is_left(server: Server) -> None:
     server.runner.inline = False
     reply = server.methods[PREDICTION + "Predict"](predict(1).SerializeToString(), time.monotonic() + 5)
-    assert not isinstance(reply, bytes)
+    assert callable(reply)
     assert server.runner.fed == []
     assert list(wire.PredictResponse.FromString(reply()).outputs["y"].float_val) == [2]
     (timeout,) = server.runner.timeouts
@@ -214,10 +220,10 @@ def test_work_whose_deadline_has_passed_is_not_begun(server: Server) -> None:
 def test_large_requests_are_not_even_parsed_at_once(server: Server) -> None:
     large = predict(*([1.0] * (LARGE_REQUEST // 4)))
     reply = server.methods[PREDICTION + "Predict"](large.SerializeToString(), None)
-    assert not isinstance(reply, bytes)
+    assert callable(reply)
     assert len(wire.PredictResponse.FromString(reply()).outputs["y"].float_val) == LARGE_REQUEST // 4
     garbage = server.methods[PREDICTION + "Predict"](b"\xff" * (LARGE_REQUEST + 1), None)
-    assert not isinstance(garbage, bytes)
+    assert callable(garbage)
     assert refusal(garbage) == (Code.INTERNAL, "")
 
 
@@ -235,11 +241,12 @@ def test_nothing_is_held_after_an_answer_or_an_error(server: Server) -> None:
     server.runner.inline = False
     payload = predict(1).SerializeToString()
     work = server.methods[PREDICTION + "Predict"](payload, None)
-    assert not isinstance(work, bytes)
+    assert callable(work)
     assert leases(server) == before + 1
     work()
     assert leases(server) == before
     server.runner.before_run = fail
+    server.runner.inline = True
     errors = []
     for request in (payload, predict(1, dtype=wire.DT_INVALID).SerializeToString()):
         try:

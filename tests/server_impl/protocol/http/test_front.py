@@ -13,21 +13,37 @@ import uvloop
 
 from server_impl.protocol.http.front import HttpFront, listen
 from server_impl.protocol.http.reader import Request
-from server_impl.protocol.http.response import Reply, Response, page
+from server_impl.protocol.http.response import Response, page
+from server_impl.protocol.reply import Brief, Reply, Work
 
 DEADLINE_S = 10
 Test = Callable[[HttpFront, int], Awaitable[None]]
 
 
+class Steps(Brief[Work[Response]]):
+    """A brief request that notes its steps."""
+
+    def __init__(self, name: bytes, answer: Callable[[], Work[Response]], noted: list[bytes]) -> None:
+        self.name, self.answer, self.noted = name, answer, noted
+
+    def run(self) -> None:
+        self.noted.append(b"run " + self.name)
+
+    def reply(self) -> Work[Response]:
+        self.noted.append(b"reply " + self.name)
+        return self.answer()
+
+
 class EchoApp:
-    """Answers with the target; ``/slow`` targets once ``gate`` is open, on the executor."""
+    """Answers with the target; ``/slow`` once ``gate`` is open, on the executor; ``/brief`` in steps."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.handled: list[bytes] = []
+        self.steps: list[bytes] = []
         self.size = 0
 
-    def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply[Response]:
         target = request.head.target
         self.handled.append(target)
         if target == b"/crash":
@@ -35,6 +51,14 @@ class EchoApp:
         if target == b"/missing":
             return page(404)
         response = Response(200, (), target + request.body + b"." * self.size)
+        if target.startswith(b"/brief"):
+
+            def answer() -> Work[Response]:
+                if target == b"/brief-crash":
+                    raise RuntimeError("a bug")
+                return (lambda: response) if target == b"/brief-large" else response
+
+            return Steps(target, answer, self.steps)
         if not target.startswith(b"/slow"):
             return response
 
@@ -121,6 +145,38 @@ def test_responses_keep_the_order_of_requests(serve: Callable[[Test], None], app
     serve(test)
 
 
+def test_brief_requests_that_come_together_take_their_steps_together(
+    serve: Callable[[Test], None], app: EchoApp
+) -> None:
+    names = [b"/brief0", b"/brief1", b"/brief2"]
+
+    async def test(front: HttpFront, port: int) -> None:
+        clients = [await asyncio.open_connection("127.0.0.1", port) for _ in names]
+        # Bounded by the deadline of the whole test.
+        while app.steps[:3] != [b"run " + name for name in names]:
+            app.steps.clear()
+            for (_, writer), name in zip(clients, names, strict=True):
+                writer.write(get(name.decode()))
+            for (reader, _), name in zip(clients, names, strict=True):
+                assert await body_of(reader) == name
+        assert app.steps[3:] == [b"reply " + name for name in names]
+        for _, writer in clients:
+            writer.close()
+
+    serve(test)
+
+
+def test_brief_requests_of_one_connection_are_answered_in_order(serve: Callable[[Test], None]) -> None:
+    targets = ["/brief1", "/quick", "/brief-large", "/brief2"]
+
+    async def test(front: HttpFront, port: int) -> None:
+        async with connected(port) as (reader, writer):
+            writer.write(b"".join(map(get, targets)))
+            assert [await body_of(reader) for _ in targets] == [target.encode() for target in targets]
+
+    serve(test)
+
+
 def test_slow_reply_does_not_hold_up_other_connections(serve: Callable[[Test], None]) -> None:
     async def test(front: HttpFront, port: int) -> None:
         async with connected(port) as (_, slow), connected(port) as (reader, writer):
@@ -153,7 +209,7 @@ def test_body_on_request(serve: Callable[[Test], None]) -> None:
     serve(test)
 
 
-@pytest.mark.parametrize("target", ["/quick", "/slow"])
+@pytest.mark.parametrize("target", ["/quick", "/slow", "/brief", "/brief-large"])
 def test_half_closed_client_gets_its_answer(serve: Callable[[Test], None], app: EchoApp, target: str) -> None:
     async def test(front: HttpFront, port: int) -> None:
         async with connected(port) as (reader, writer):
@@ -199,7 +255,7 @@ def test_client_that_does_not_read_is_not_served_further(serve: Callable[[Test],
     serve(test)
 
 
-@pytest.mark.parametrize("target", ["/crash", "/slow-crash"])
+@pytest.mark.parametrize("target", ["/crash", "/slow-crash", "/brief-crash"])
 def test_bug_in_the_application(
     serve: Callable[[Test], None], app: EchoApp, caplog: pytest.LogCaptureFixture, target: str
 ) -> None:

@@ -14,7 +14,8 @@ from server_impl.lifecycle.states import ServableId
 from server_impl.metrics import ServingMetrics
 from server_impl.protocol.http.head import Framing, Head
 from server_impl.protocol.http.reader import Request
-from server_impl.protocol.http.response import Reply, Response
+from server_impl.protocol.http.response import Response
+from server_impl.protocol.reply import Brief, Reply, without_brief
 from server_impl.protocol.rest.app import INFLATED_LIMIT, LARGE_BYTES, RestApp, _classify_body, inflated
 
 MakeApp = Callable[..., RestApp]
@@ -24,14 +25,14 @@ ANSWER = b'{\n    "predictions": [3.5, 4.0, 5.5\n    ]\n}'
 LIN3 = ServableId("lin", 3)
 
 
-def reply(app: RestApp, line: str, body: bytes = b"", **headers: str) -> Reply:
+def reply(app: RestApp, line: str, body: bytes = b"", **headers: str) -> Reply[Response]:
     method, target = line.encode().split(b" ")
     fields = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return app.handle(Request(Head(target, fields, Framing(method=method)), body))
 
 
 def answer(app: RestApp, line: str, body: bytes = b"", **headers: str) -> Response:
-    given = reply(app, line, body, **headers)
+    given = without_brief(reply(app, line, body, **headers))
     return given if isinstance(given, Response) else given()
 
 
@@ -52,9 +53,18 @@ def metrics_of(app: RestApp) -> ServingMetrics:
     return app._metrics
 
 
-def test_quick_signature_is_answered_at_once(make_rest_app: MakeApp) -> None:
-    response = reply(make_rest_app(), PREDICT, ROWS)
-    assert response == Response(200, ((b"Content-Type", b"application/json"),), ANSWER)
+def test_quick_signature_is_answered_step_by_step(make_rest_app: MakeApp, runners: dict) -> None:
+    runs: list[int | None] = []
+    runners[LIN3].on_run = runs.append
+    app = make_rest_app()
+    brief = reply(app, PREDICT, ROWS)
+    assert isinstance(brief, Brief)
+    assert runs == []
+    brief.run()
+    assert runs == [None]
+    assert counts(app) == {}
+    assert brief.reply() == Response(200, ((b"Content-Type", b"application/json"),), ANSWER)
+    assert counts(app) == {("lin", "OK"): 1}
 
 
 def test_slow_signature_is_left_to_the_caller(make_rest_app: MakeApp, runners: dict) -> None:
@@ -80,7 +90,7 @@ def test_large_body_is_left_to_the_caller(make_rest_app: MakeApp) -> None:
 def test_large_output_is_left_to_the_caller(make_rest_app: MakeApp) -> None:
     body = b'{"instances":[' + b",".join([b"1"] * (LARGE_BYTES // 4 + 1)) + b"]}"
     assert len(body) < LARGE_BYTES
-    work = reply(make_rest_app(), PREDICT, body)
+    work = without_brief(reply(make_rest_app(), PREDICT, body))
     assert callable(work)
     assert len(json.loads(work().body)["predictions"]) == LARGE_BYTES // 4 + 1
 
