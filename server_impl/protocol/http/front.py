@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from server_impl.protocol.http.head import Framing, Refusal
 from server_impl.protocol.http.reader import Continue, Event, HttpReader, Request
 from server_impl.protocol.http.response import Response, page, render, render_continue
 from server_impl.protocol.reply import Brief, Reply, Work, run_in_groups
+
+R = TypeVar("R")
 
 _log = logging.getLogger(__name__)
 
@@ -75,8 +77,8 @@ class HttpFront:
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._gone = asyncio.Event()
-        # Brief requests that came together, each with what becomes of its reply.
-        self._brief: list[tuple[Callable[[Brief[Work[Response]]], None], Brief[Work[Response]]]] = []
+        # Connections that have something to do, in the order in which they got it.
+        self._ready: list[_Connection] = []
 
     async def start(self, sock: socket.socket) -> None:
         """Accept connections on ``sock``, which from now on belongs to the front."""
@@ -99,20 +101,23 @@ class HttpFront:
         for connection in tuple(self._connections):
             connection.abort()
 
-    def answer_soon(
-        self, request: Brief[Work[Response]], answer: Callable[[Brief[Work[Response]]], None]
-    ) -> None:
-        """Run ``request`` with others that came at the same time, then call ``answer`` with it."""
-        if not self._brief:
-            # Not before the event loop has read from every connection that has something.
-            asyncio.get_running_loop().call_soon(self._answer_brief)
-        self._brief.append((answer, request))
+    def attend(self, connection: _Connection) -> None:
+        """Let ``connection`` go on, together with the others that have something to do."""
+        if not self._ready:
+            # Not before the event loop has read from every connection that has sent something.
+            asyncio.get_running_loop().call_soon(self._advance)
+        self._ready.append(connection)
 
-    def _answer_brief(self) -> None:
-        requests, self._brief = self._brief, []
+    def _advance(self) -> None:
+        connections, self._ready = self._ready, []
+        requests = [
+            (connection, request)
+            for connection in connections
+            if (request := connection.advance()) is not None
+        ]
         for group in run_in_groups(requests):
-            for answer, request in group:
-                answer(request)
+            for connection, reply in [(connection, _made(request.reply)) for connection, request in group]:
+                connection.answer(reply)
 
     def add(self, connection: _Connection) -> None:
         """A client has come."""
@@ -133,7 +138,7 @@ class _Connection(asyncio.Protocol):
         self._loop = loop
         self._reader = HttpReader()
         self._queue: deque[Event] = deque()  # understood, not yet handled
-        self._busy = False  # a reply is being made on the executor
+        self._framing: Framing | None = None  # of the request whose reply is being made
         self._clogged = False  # the client does not read what it is sent
         self._half_closed = False  # the client has sent its last byte
         self._ended = False  # no more responses will be sent
@@ -154,23 +159,27 @@ class _Connection(asyncio.Protocol):
         events = self._reader.receive(data)
         if events and not self._ended:
             self._queue.extend(events)
-            self._advance()
+            self._front.attend(self)
 
     def eof_received(self) -> bool:
         # A client that has closed its half still gets the answers it waits for.
         self._half_closed = True
-        return self._busy or self._clogged
+        return self._has_work
 
     def pause_writing(self) -> None:
         self._clogged = True
 
     def resume_writing(self) -> None:
         self._clogged = False
-        self._advance()
+        self._front.attend(self)
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._framing or self._queue or self._clogged)
 
     def close_if_idle(self) -> None:
         """Close now unless a request is being received, handled or answered."""
-        if not (self._busy or self._queue or self._clogged) and self._reader.idle:
+        if not self._has_work and self._reader.idle:
             self._end()
 
     def abort(self) -> None:
@@ -178,69 +187,60 @@ class _Connection(asyncio.Protocol):
         self._ended = True
         self._transport.abort()
 
-    def _advance(self) -> None:
-        """Handle what is queued as far as that is possible without waiting, then pace the reading."""
+    def advance(self) -> Brief[Work[Response]] | None:
+        """Handle what is queued as far as that is possible without waiting, then pace the reading.
+
+        Gives the brief request that it has come to, if any: ``answer`` is to be called with its reply.
+        """
         queue = self._queue
-        while queue and not (self._busy or self._clogged or self._ended):
+        brief = None
+        while queue and not (self._framing or self._clogged or self._ended):
             event = queue.popleft()
             if type(event) is Request:
-                self._answer(event)
+                brief = self._handle(event)
             elif type(event) is Refusal:
                 self._send(page(event.status), event.framing)
             elif type(event) is Continue:
                 self._transport.write(render_continue(event.version))
         if self._ended:
-            return
+            return brief
         # Nothing more is read from a client whose last requests have not had their turn yet.
         reading = not queue
         if reading != self._reading:
             self._reading = reading
             (self._transport.resume_reading if reading else self._transport.pause_reading)()
-        if self._half_closed and not (self._busy or self._clogged):
+        if self._half_closed and not self._has_work:
             self._end()
+        return brief
 
-    def _answer(self, request: Request) -> None:
-        try:
-            reply = self._front.app.handle(request)
-        except Exception:
-            reply = _crashed()
+    def _handle(self, request: Request) -> Brief[Work[Response]] | None:
         framing = request.head.framing
-        if isinstance(reply, Brief):
-            self._busy = True
-            self._front.answer_soon(reply, partial(self._answer_brief, framing))
-        else:
-            self._deliver(reply, framing)
-
-    def _answer_brief(self, framing: Framing, request: Brief[Work[Response]]) -> None:
-        """Send the reply to a request that has run."""
-        self._busy = False
-        try:
-            reply = request.reply()
-        except Exception:
-            reply = _crashed()
-        self._deliver(reply, framing)
-        self._advance()
-
-    def _deliver(self, reply: Work[Response], framing: Framing) -> None:
+        reply = _made(partial(self._front.app.handle, request))
         if isinstance(reply, Response):
             self._send(reply, framing)
-        else:
-            self._busy = True
-            self._front.executor.submit(self._make, reply, framing)
+            return None
+        self._framing = framing
+        if isinstance(reply, Brief):
+            return reply
+        self._front.executor.submit(self._make, reply)
+        return None
 
-    def _make(self, work: Callable[[], Response], framing: Framing) -> None:
+    def _make(self, work: Callable[[], Response]) -> None:
         """Make a reply; runs on the executor."""
-        try:
-            response = work()
-        except Exception:
-            response = _crashed()
+        response = _made(work)
         with contextlib.suppress(RuntimeError):  # the loop has been closed: there is nobody left to tell
-            self._loop.call_soon_threadsafe(self._made, response, framing)
+            self._loop.call_soon_threadsafe(self.answer, response)
 
-    def _made(self, response: Response, framing: Framing) -> None:
-        self._busy = False
-        self._send(response, framing)
-        self._advance()
+    def answer(self, reply: Work[Response]) -> None:
+        """Send the reply to the request that is being handled, or have it made."""
+        if not isinstance(reply, Response):
+            self._front.executor.submit(self._make, reply)
+            return
+        framing, self._framing = self._framing, None
+        assert framing is not None
+        self._send(reply, framing)
+        if self._queue or self._half_closed:
+            self._front.attend(self)
 
     def _send(self, response: Response, framing: Framing) -> None:
         if self._ended:
@@ -257,6 +257,10 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _crashed() -> Response:
-    _log.exception("Unexpected error while a request was handled. It is answered with status 500.")
-    return page(500)
+def _made(make: Callable[[], R]) -> R | Response:
+    """What ``make`` gives; the page for a crash if it raises."""
+    try:
+        return make()
+    except Exception:
+        _log.exception("Unexpected error while a request was handled. It is answered with status 500.")
+        return page(500)
