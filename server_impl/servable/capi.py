@@ -80,6 +80,7 @@ _new_tensor = _function(
     *_tensor_arguments, c_void_p, c_size_t, _TensorDeallocator, c_void_p,
 )  # fmt: skip
 _tensor_from_proto = _function(_KEEP_GIL, "TF_TensorFromProto", None, POINTER(_Buffer), c_void_p, c_void_p)
+_maybe_move = _function(_KEEP_GIL, "TF_TensorMaybeMove", c_void_p, c_void_p)
 _delete_tensor = _function(_KEEP_GIL, "TF_DeleteTensor", None, c_void_p)
 _tensor_data = _function(_KEEP_GIL, "TF_TensorData", c_void_p, c_void_p)
 _num_dims = _function(_KEEP_GIL, "TF_NumDims", c_int, c_void_p)
@@ -278,24 +279,30 @@ def _strings(native: int, count: int) -> list[bytes]:
 # --- sessions -----------------------------------------------------------------------------------------
 
 
-class Frame:
-    """The arrays and the status that one run needs at a time, and what it owns of TensorFlow's memory."""
+#: Dtype and shape.
+_Kind = tuple[int, tuple[int, ...]]
 
-    __slots__ = ("count", "fed", "fetched", "has_run", "status")
+
+class Frame:
+    """The arrays and the status that one run needs at a time, and what it owns of TensorFlow's memory.
+
+    ``kept`` has for each feed the kind and the address of a small tensor that the next run may fill anew:
+    aligned memory is slow to get.
+    """
+
+    __slots__ = ("fed", "fetched", "has_run", "kept", "status")
 
     def __init__(self, feeds: int, fetches: int) -> None:
         self.fed = (c_void_p * feeds)()
-        self.count = 0  # so many of them are tensors
+        self.kept: list[tuple[_Kind, int] | None] = [None] * feeds
         self.fetched = (c_void_p * fetches)()
         self.has_run = False  # and its results have not been claimed
         self.status = _new_status()
 
     def __del__(self) -> None:
-        tensors = self.fed[: self.count]
-        if self.has_run:
-            tensors += self.fetched
-        for native in tensors:
-            _delete_tensor(native)
+        for native in (*self.fed, *(self.fetched if self.has_run else ())):
+            if native is not None:
+                _delete_tensor(native)
         _delete_status(self.status)
 
 
@@ -323,10 +330,20 @@ class PreparedRun:
             frame = self._frames.pop()
         except IndexError:
             frame = Frame(len(self._feeds), len(self._fetches))
-        fed = frame.fed
-        for tensor in tensors:
-            fed[frame.count] = _to_native(tensor)
-            frame.count += 1
+        fed, kept = frame.fed, frame.kept
+        for index, tensor in enumerate(tensors):
+            dtype, array = tensor
+            known = kept[index]
+            if known is not None:
+                kind, address = known
+                if kind == (dtype, array.shape):
+                    _memmove(address, array.tobytes(), array.nbytes)
+                    continue
+                _delete_tensor(fed[index])
+                fed[index] = kept[index] = None
+            native = fed[index] = _to_native(tensor)
+            if array.nbytes <= _COPY_LIMIT and dtype not in _SENT_AS_MESSAGE:
+                kept[index] = (dtype, array.shape), _tensor_data(native)
         return frame
 
     def run(self, frame: Frame, options: RunOptions | None) -> None:
@@ -334,7 +351,7 @@ class PreparedRun:
         frame.has_run = True
         _session_run(
             self._native, options and options.pointer,
-            self._feeds, frame.fed, frame.count,
+            self._feeds, frame.fed, len(frame.fed),
             self._fetches, frame.fetched, len(self._dtypes),
             None, 0, None, frame.status,
         )  # fmt: skip
@@ -344,17 +361,20 @@ class PreparedRun:
 
         Raises ServingError with TensorFlow's code and text.
         """
-        fed = frame.fed
-        for index in range(frame.count):
-            _delete_tensor(fed[index])
-        frame.count = 0
         frame.has_run = False
-        _check(frame.status)
-        results = [
-            _from_native(native, dtype) for native, dtype in zip(frame.fetched, self._dtypes, strict=True)
-        ]
-        self._frames.append(frame)
-        return results
+        try:
+            _check(frame.status)
+            return [
+                _from_native(native, dtype) for native, dtype in zip(frame.fetched, self._dtypes, strict=True)
+            ]
+        finally:
+            fed, kept = frame.fed, frame.kept
+            for index, native in enumerate(fed):
+                # A model may hold on to what it was fed, in a variable for instance.
+                if kept[index] is None or _maybe_move(native) is None:
+                    _delete_tensor(native)
+                    fed[index] = kept[index] = None
+            self._frames.append(frame)
 
 
 class LoadedSession:

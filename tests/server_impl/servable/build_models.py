@@ -74,6 +74,22 @@ def busy(path):
     tf.saved_model.save(module, str(path), signatures={"wait": wait, "quick": quick})
 
 
+def previous(path):
+    """Keeps what it is given, and gives what it was given before."""
+    module = tf.Module()
+    module.kept = tf.Variable(np.zeros(3, np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec([3], tf.float32, "x")])
+    def predict(x):
+        before = tf.identity(module.kept) + 0.0
+        with tf.control_dependencies([before]):
+            module.kept.assign(x)
+        return {"y": before}
+
+    module.predict = predict
+    tf.saved_model.save(module, str(path), signatures={"serving_default": predict})
+
+
 def echo():
     signatures = {}
     for name in ECHO_DTYPES:
@@ -106,6 +122,7 @@ def main(folder):
     half_plus(folder / "half_plus_two", 2.0)
     half_plus(folder / "half", 0.0)
     busy(folder / "busy")
+    previous(folder / "previous")
     graph_model(folder / "echo", echo)
     graph_model(folder / "odd", odd)
     graph_model(folder / "train", odd, tags=("train", "gpu"))

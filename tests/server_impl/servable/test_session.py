@@ -57,6 +57,14 @@ def test_steps_of_brief_runs_may_be_mixed(load):
         assert 0 < run.seconds < 1
 
 
+def test_memory_that_a_model_holds_on_to_is_not_filled_anew(load):
+    session = load("previous").session
+    fetches = ("StatefulPartitionedCall:0",)
+    given = [floats(number, number, number) for number in range(1, 40)]
+    answers = [session.run({X: tensor}, fetches)[0].array.tolist() for tensor in given]
+    assert answers == [[number] * 3 for number in range(39)]
+
+
 def test_error_of_a_brief_run_comes_with_its_outputs(load):
     session = load("half_plus_two").session
     run_until_brief(session, {X: floats(1)}, Y)
