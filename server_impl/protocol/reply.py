@@ -22,17 +22,16 @@ class Brief(Generic[R_co]):
 
     Python's code and TensorFlow's drive each other out of a processor's caches. Requests that came together
     therefore take each step together: all are read, then all are run, then all are answered.
+
+    ``run`` is the run itself and never raises. ``reply`` gives the reply or raises the error that the request
+    ends with; it is to be called even if nobody waits for it any more.
     """
 
-    __slots__ = ()
+    __slots__ = ("reply", "run")
 
-    def run(self) -> None:
-        """The run itself. Never raises."""
-        raise NotImplementedError
-
-    def reply(self) -> R_co:
-        """The reply, or the error that the request ends with. To be called even if nobody waits for it."""
-        raise NotImplementedError
+    def __init__(self, run: Callable[[], None], reply: Callable[[], R_co]) -> None:
+        self.run = run
+        self.reply = reply
 
 
 #: A reply, or what makes it and must not hold up the thread that reads requests.

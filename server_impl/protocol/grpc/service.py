@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from server_impl.lifecycle.monitor import Monitor, VersionStatus
     from server_impl.lifecycle.snapshot import Lease, Serving
     from server_impl.metrics import ServingMetrics
-    from server_impl.servable.servable import BriefRun, Servable
+    from server_impl.servable.servable import Servable
     from server_impl.tensor import Tensor
 
 #: Requests of more bytes are not even parsed on the thread that reads requests.
@@ -72,8 +72,10 @@ class _Pending(NamedTuple):
             self.lease.release()
             self.how.tally(self.metrics, self.request, error.code)
             raise
+        if run is None:
+            return partial(self.finish, deadline)
         # Too short a run for a deadline to matter, and one without is cheaper.
-        return partial(self.finish, deadline) if run is None else _BriefRequest(self, run)
+        return Brief(run.run, partial(self.reply, partial(self.call.prepared.outputs_of, run)))
 
     def finish(self, deadline: float | None) -> bytes:
         """The run and everything after it."""
@@ -95,23 +97,6 @@ class _Pending(NamedTuple):
             self.metrics.request_latency.record(microseconds, servable.name, how.api, "GRPC")
             how.tally(self.metrics, request, Code.OK)
         return reply
-
-
-class _BriefRequest(Brief[bytes]):
-    """A request whose run is brief, and has begun."""
-
-    __slots__ = ("_begun", "_pending")
-
-    def __init__(self, pending: _Pending, begun: BriefRun) -> None:
-        self._pending = pending
-        self._begun = begun
-
-    def run(self) -> None:
-        self._begun.run()
-
-    def reply(self) -> bytes:
-        pending = self._pending
-        return pending.reply(partial(pending.call.prepared.outputs_of, self._begun))
 
 
 class GrpcService:

@@ -9,7 +9,6 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from server_impl.protocol.http.head import Framing, Refusal
@@ -215,7 +214,10 @@ class _Connection(asyncio.Protocol):
 
     def _handle(self, request: Request) -> Brief[Work[Response]] | None:
         framing = request.head.framing
-        reply = _made(partial(self._front.app.handle, request))
+        try:
+            reply = self._front.app.handle(request)
+        except Exception:
+            reply = _crashed()
         if isinstance(reply, Response):
             self._send(reply, framing)
             return None
@@ -262,5 +264,9 @@ def _made(make: Callable[[], R]) -> R | Response:
     try:
         return make()
     except Exception:
-        _log.exception("Unexpected error while a request was handled. It is answered with status 500.")
-        return page(500)
+        return _crashed()
+
+
+def _crashed() -> Response:
+    _log.exception("Unexpected error while a request was handled. It is answered with status 500.")
+    return page(500)

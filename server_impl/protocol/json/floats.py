@@ -22,7 +22,7 @@ _NOT_FINITE: Final = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"
 
 def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
     """The texts of a one-dimensional float32 or float64 array."""
-    single = values.dtype == np.float32
+    single = values.itemsize == 4
     if len(values) <= _FEW:
         format_one = _format_single if single else _format_double
         return [format_one(value) for value in values.tolist()]

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from server_impl.errors import HTTP_STATUS, Code, ServingError, invalid_argument
 from server_impl.inference import classify, metadata, predict, regress, status
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from server_impl.lifecycle.monitor import Monitor
     from server_impl.lifecycle.snapshot import Lease, Serving
     from server_impl.protocol.json.encode import RequestFormat
-    from server_impl.servable.servable import BriefRun, Servable
+    from server_impl.servable.servable import Servable
     from server_impl.tensor import Tensor
 
 CORS_FIELDS: Fields = (
@@ -45,49 +45,6 @@ _JSON: Fields = ((b"Content-Type", b"application/json"),)
 _TEXT: Fields = ((b"Content-Type", b"text/plain"),)
 
 R = TypeVar("R")
-
-
-class _BriefBody(Brief[Work[bytes]], Generic[R]):
-    """The body of a success whose run is brief, and has begun."""
-
-    __slots__ = ("_begun", "_call", "_lease", "_write")
-
-    def __init__(
-        self, lease: Lease[Servable], call: Call[R], begun: BriefRun, write: Callable[[R], Work[bytes]]
-    ) -> None:
-        self._lease = lease
-        self._call = call
-        self._begun = begun
-        self._write = write
-
-    def run(self) -> None:
-        self._begun.run()
-
-    def reply(self) -> Work[bytes]:
-        call = self._call
-        with self._lease:
-            result = call.result(call.prepared.outputs_of(self._begun))
-        return self._write(result)
-
-
-class _BriefResponse(Brief[Work[Response]]):
-    """The response around such a body."""
-
-    __slots__ = ("_body", "_respond")
-
-    def __init__(
-        self,
-        body: Brief[Work[bytes]],
-        respond: Callable[[Callable[[], Work[bytes]]], Work[Response]],
-    ) -> None:
-        self._body = body
-        self._respond = respond
-
-    def run(self) -> None:
-        self._body.run()
-
-    def reply(self) -> Work[Response]:
-        return self._respond(self._body.reply)
 
 
 class RestApp:
@@ -139,7 +96,7 @@ class RestApp:
         except ServingError as error:
             return self._failure(found, error)
         if isinstance(body, Brief):
-            return _BriefResponse(body, partial(self._respond, found, started))
+            return Brief(body.run, partial(self._respond, found, started, body.reply))
         if callable(body):
             return partial(self._finish, found, started, body)
         return self._success(found, started, body)
@@ -251,17 +208,30 @@ class RestApp:
 
     def _run(self, lease: Lease[Servable], call: Call[R], write: Callable[[R], Work[bytes]]) -> Reply[bytes]:
         """Begin the run of ``call`` if it is brief, otherwise give what makes it; ``write`` puts it down."""
-        begun = call.prepared.begin()
+        prepared = call.prepared
+        begun = prepared.begin()
         if begun is not None:
-            return _BriefBody(lease, call, begun, write)
+            return Brief(
+                begun.run, partial(_written, lease, call, write, partial(prepared.outputs_of, begun))
+            )
 
         def work() -> bytes:
-            with lease:
-                result = call.run(self._timeout_ms)
-            body = write(result)
+            body = _written(lease, call, write, partial(prepared.outputs, self._timeout_ms))
             return body() if callable(body) else body
 
         return work
+
+
+def _written(
+    lease: Lease[Servable],
+    call: Call[R],
+    write: Callable[[R], Work[bytes]],
+    outputs: Callable[[], list[Tensor]],
+) -> Work[bytes]:
+    """What ``write`` makes of the outputs of a call."""
+    with lease:
+        result = call.result(outputs())
+    return write(result)
 
 
 def _predict_body(layout: RequestFormat, outputs: Mapping[str, Tensor]) -> Work[bytes]:

@@ -6,21 +6,17 @@ from server_impl.protocol import reply
 from server_impl.protocol.reply import Brief, run_in_groups, without_brief
 
 
-class Steps(Brief[str]):
-    def __init__(self, noted: list[str], name: str = "") -> None:
-        self.noted, self.name = noted, name
+def steps(noted: list[str], name: str = "") -> Brief[str]:
+    def reply() -> str:
+        noted.append("reply" + name)
+        return "done" + name
 
-    def run(self) -> None:
-        self.noted.append("run" + self.name)
-
-    def reply(self) -> str:
-        self.noted.append("reply" + self.name)
-        return "done"
+    return Brief(lambda: noted.append("run" + name), reply)
 
 
 def test_all_steps_at_once() -> None:
     noted: list[str] = []
-    assert without_brief(Steps(noted)) == "done"
+    assert without_brief(steps(noted)) == "done"
     assert noted == ["run", "reply"]
     assert without_brief("as it is") == "as it is"
 
@@ -35,10 +31,9 @@ def test_all_steps_at_once() -> None:
 def test_groups(monkeypatch: pytest.MonkeyPatch, seconds: float, expected: list[str]) -> None:
     monkeypatch.setattr(reply, "_GROUP_SECONDS", seconds)
     noted: list[str] = []
-    requests = [(name, Steps(noted, name)) for name in "123"]
+    requests = [(name, steps(noted, name)) for name in "123"]
     for group in run_in_groups(requests):
         for name, request in group:
-            assert request.name == name
-            request.reply()
+            assert request.reply() == "done" + name
     assert noted == expected
     assert list(run_in_groups([])) == []

@@ -117,25 +117,21 @@ def test_a_limit_that_is_asked_for(executor: ThreadPoolExecutor, connect: Callab
     front.close(0)
 
 
-class Steps(Brief[Work[bytes]]):
+def steps(answer: Callable[[], Work[bytes]], noted: list[str]) -> Brief[Work[bytes]]:
     """A brief request that notes its steps."""
 
-    def __init__(self, answer: Callable[[], Work[bytes]], noted: list[str]) -> None:
-        self.answer, self.noted = answer, noted
+    def reply() -> Work[bytes]:
+        noted.append("reply")
+        return answer()
 
-    def run(self) -> None:
-        self.noted.append("run")
-
-    def reply(self) -> Work[bytes]:
-        self.noted.append("reply")
-        return self.answer()
+    return Brief(lambda: noted.append("run"), reply)
 
 
 def test_brief_calls(make_front: MakeFront, connect: Callable[..., Client]) -> None:
     noted: list[str] = []
     methods: dict[str, Handler] = {
-        "/s/Brief": lambda payload, deadline: Steps(lambda: payload, noted),
-        "/s/Large": lambda payload, deadline: Steps(lambda: lambda: payload[::-1], noted),
+        "/s/Brief": lambda payload, deadline: steps(lambda: payload, noted),
+        "/s/Large": lambda payload, deadline: steps(lambda: lambda: payload[::-1], noted),
     }
     client = connect(make_front(methods).ports[0])
     assert client.call("/s/Brief", b"abc") == b"abc"
@@ -149,8 +145,8 @@ def test_brief_calls_that_come_together_take_their_steps_together(
 ) -> None:
     noted: list[str] = []
 
-    def brief(payload: bytes, deadline: float | None) -> Steps:
-        return Steps(lambda: payload, noted)
+    def brief(payload: bytes, deadline: float | None) -> Brief[Work[bytes]]:
+        return steps(lambda: payload, noted)
 
     front = NativeFront(Methods({"/s/Brief": brief}, {}), executor, FrontOptions([LOCAL]))
     front.start()
@@ -170,7 +166,7 @@ def raising(error: Exception) -> Handler:
     def fail() -> bytes:
         raise error
 
-    ways = {b"late": fail, b"brief": Steps(fail, [])}
+    ways = {b"late": fail, b"brief": steps(fail, [])}
     return lambda payload, deadline: ways[payload] if payload in ways else fail()
 
 

@@ -20,18 +20,14 @@ DEADLINE_S = 10
 Test = Callable[[HttpFront, int], Awaitable[None]]
 
 
-class Steps(Brief[Work[Response]]):
+def steps(name: bytes, answer: Callable[[], Work[Response]], noted: list[bytes]) -> Brief[Work[Response]]:
     """A brief request that notes its steps."""
 
-    def __init__(self, name: bytes, answer: Callable[[], Work[Response]], noted: list[bytes]) -> None:
-        self.name, self.answer, self.noted = name, answer, noted
+    def reply() -> Work[Response]:
+        noted.append(b"reply " + name)
+        return answer()
 
-    def run(self) -> None:
-        self.noted.append(b"run " + self.name)
-
-    def reply(self) -> Work[Response]:
-        self.noted.append(b"reply " + self.name)
-        return self.answer()
+    return Brief(lambda: noted.append(b"run " + name), reply)
 
 
 class EchoApp:
@@ -58,7 +54,7 @@ class EchoApp:
                     raise RuntimeError("a bug")
                 return (lambda: response) if target == b"/brief-large" else response
 
-            return Steps(target, answer, self.steps)
+            return steps(target, answer, self.steps)
         if not target.startswith(b"/slow"):
             return response
 
