@@ -103,13 +103,15 @@ def _dense(base: Path, scale: float) -> list[Row]:
     """A batch of 32 vectors of 784 floats, against the same run without a server."""
     inputs: Tensors = {"pixels": np.random.default_rng(0).random((32, 784)).astype(np.float32)}
     command = [sys.executable, "-m", "tests.bench.bare", str(base / "1"), "pixels", "32", "784"]
-    bare = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    bare, brief = map(float, printed.split())
     with running(reference(base, "dense")) as server:
         message = predict_request("dense", inputs).SerializeToString()
         served, _ = _cost(server, lambda: drive_grpc(server.grpc, message, int(10_000 * scale)))
     ratio = f"{served / bare:.2f}x the run alone"
     return [
         Row("dense, batch of 32: the session run alone", bare, "us"),
+        Row("  the same on the calling thread", brief, "us"),
         Row("dense, batch of 32 over gRPC", served, "us/request", 2 * bare, note=ratio),
     ]
 
