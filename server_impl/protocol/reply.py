@@ -5,58 +5,80 @@ Shared by both protocols; no sockets here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from time import perf_counter
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 K = TypeVar("K")
-
-#: Seconds of running after which replies are sent, before more is run.
-_GROUP_SECONDS = 1e-3
-
-
-class Brief(Generic[R_co]):
-    """A request whose run is short: the thread that read it answers it, together with others.
-
-    Python's code and TensorFlow's drive each other out of a processor's caches. Requests that came together
-    therefore take each step together: all are read, then all are run, then all are answered.
-
-    ``run`` is the run itself and never raises. ``reply`` gives the reply or raises the error that the request
-    ends with; it is to be called even if nobody waits for it any more.
-    """
-
-    __slots__ = ("reply", "run")
-
-    def __init__(self, run: Callable[[], None], reply: Callable[[], R_co]) -> None:
-        self.run = run
-        self.reply = reply
-
 
 #: A reply, or what makes it and must not hold up the thread that reads requests.
 Work: TypeAlias = R | Callable[[], R]
-Reply: TypeAlias = Work[R] | Brief[Work[R]]
+#: A request that the reading thread answers in short steps, between which it may see to others. The
+#: generator returns the reply, or what makes the rest of it.
+Steps: TypeAlias = Generator[None, None, Work[R]]
+Reply: TypeAlias = Work[R] | Steps[R]
+
+#: Seconds that a cohort should take, and how many requests it has at most.
+_COHORT_SECONDS = 1e-3
+COHORT_LIMIT = 32
 
 
-def without_brief(reply: Reply[R]) -> Work[R]:
-    """The same, with all steps of a brief request taken at once."""
-    if isinstance(reply, Brief):
-        reply.run()
-        return reply.reply()
-    return reply
+def take_steps(reply: Reply[R]) -> Work[R]:
+    """What remains of a reply when its steps, if it has any, have been taken one after the other."""
+    if not isinstance(reply, Generator):
+        return reply
+    while True:
+        try:
+            next(reply)
+        except StopIteration as end:
+            return cast("Work[R]", end.value)
 
 
-def run_in_groups(requests: Iterable[tuple[K, Brief[R]]]) -> Iterator[list[tuple[K, Brief[R]]]]:
-    """Run the requests, and give them in groups that are to be answered before the next ones are run."""
-    group = []
-    end = perf_counter() + _GROUP_SECONDS
-    for request in requests:
-        request[1].run()
-        group.append(request)
-        if perf_counter() > end:
-            yield group
-            group = []
-            end = perf_counter() + _GROUP_SECONDS
-    if group:
-        yield group
+def complete(steps: Steps[R]) -> R:
+    """The reply itself, however long it takes."""
+    work: Work[R] = take_steps(steps)
+    return work() if callable(work) else work
+
+
+class Cohorts:
+    """Takes requests that came together through their steps side by side.
+
+    Each step of a request uses other code, and together they use more than a processor keeps at hand:
+    the same steps of many requests in a row are much faster than all steps of one after the other. But nobody
+    is to wait long for the others, so a cohort has about as many requests as take a millisecond.
+    """
+
+    def __init__(self) -> None:
+        self._size = COHORT_LIMIT
+
+    def outcomes(
+        self, requests: Sequence[tuple[K, Steps[R]]]
+    ) -> Iterator[list[tuple[K, Work[R] | Exception]]]:
+        """What became of the requests, for one cohort after the other: the reply or the error."""
+        start = 0
+        while start < len(requests):
+            cohort = requests[start : start + self._size]
+            start += len(cohort)
+            began = perf_counter()
+            outcomes = _outcomes(cohort)
+            each = (perf_counter() - began) / len(cohort)
+            self._size = max(1, min(COHORT_LIMIT, int(_COHORT_SECONDS / each)))
+            yield outcomes
+
+
+def _outcomes(requests: Sequence[tuple[K, Steps[R]]]) -> list[tuple[K, Work[R] | Exception]]:
+    outcomes: list[tuple[K, Work[R] | Exception]] = []
+    while requests:
+        unfinished = []
+        for request in requests:
+            try:
+                next(request[1])
+            except StopIteration as end:
+                outcomes.append((request[0], end.value))
+            except Exception as error:
+                outcomes.append((request[0], error))
+            else:
+                unfinished.append(request)
+        requests = unfinished
+    return outcomes

@@ -84,8 +84,7 @@ _Key = tuple[tuple[str, ...], tuple[str, ...], int]
 class BriefRun:
     """A run that has begun, for the thread that began it to go on with: ``run``, then ``outputs``.
 
-    Between these steps the thread may see to other requests. Running many of them one right after the other
-    keeps TensorFlow's code in the processor's caches, which takes half the time.
+    Between these steps the thread may see to other requests.
     """
 
     __slots__ = ("_frame", "_pace", "_plan", "seconds")

@@ -11,7 +11,7 @@ import grpc
 
 from harness.wire import messages as wire
 from server_impl.protocol.grpc.front import FrontOptions, Handler, Methods, Watcher, failure
-from server_impl.protocol.reply import without_brief
+from server_impl.protocol.reply import take_steps
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -79,7 +79,7 @@ def _answer(handler: Handler, payload: bytes, context: grpc.ServicerContext) -> 
     # grpcio has more than one way to say that there is no deadline.
     deadline = None if remaining is None or remaining > 1e9 else monotonic() + remaining
     try:
-        reply = without_brief(handler(payload, deadline))
+        reply = take_steps(handler(payload, deadline))
         return reply if isinstance(reply, bytes) else reply()
     except Exception as error:
         code, message = failure(error)

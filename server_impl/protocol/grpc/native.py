@@ -15,7 +15,7 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from server_impl.errors import Code, ServingError
 from server_impl.protocol.grpc.front import FrontOptions, Methods, failure
-from server_impl.protocol.reply import Brief, Reply, Work, run_in_groups
+from server_impl.protocol.reply import COHORT_LIMIT, Cohorts, Reply, Steps, Work
 
 
 def _positive(value: int) -> int:
@@ -37,8 +37,6 @@ _DEFAULTS: Mapping[str, Any] = {"keepalive_permit_without_calls": False, "reuse_
 #: Kind, call, method, payload, an argument of no use here, and details; a kind other than a call has less.
 _Event = tuple[int, int, int, bytes | None, Any, tuple[Any, ...] | None]
 
-# Calls taken at once: enough to spare trips into the library, too few to make the last one wait long.
-_BATCH = 32
 # Closing the library cuts off even replies that it has taken but not sent, and it does not tell which.
 _FLUSH_S = 0.05
 
@@ -98,6 +96,7 @@ class _Listener:
         self._unary = list(methods.unary.values())
         self._watch = dict(enumerate(methods.watch.values(), start=len(self._unary)))
         self._executor = executor
+        self._cohorts = Cohorts()
         self._answering = Lock()
         self._refusing = False
         # Deferred calls that are not yet begun, by id, and the number of those not yet done.
@@ -127,14 +126,14 @@ class _Listener:
 
     def _serve(self) -> None:
         receive = self._front.recv_batch_details
-        while (events := receive(_BATCH)) is not None:
+        while (events := receive(COHORT_LIMIT)) is not None:
             with self._answering:
                 self._answer(events)
 
     def _answer(self, events: Sequence[_Event]) -> None:
         """Answer calls that came together, but for those that need a thread of their own."""
-        replies: list[tuple[int, bytes]] = []
-        brief: list[tuple[int, Brief[Work[bytes]]]] = []
+        outcomes: list[tuple[int, Work[bytes] | Exception]] = []
+        steps: list[tuple[int, Steps[bytes]]] = []
         for kind, call, method, payload, _, details in events:
             # Of the types only a call has payload and details.
             if kind != EVENT_CALL or payload is None or details is None:
@@ -144,28 +143,25 @@ class _Listener:
             try:
                 reply = self._begin(call, method, payload, details[2])
             except Exception as error:
-                self._fail(call, error)
+                outcomes.append((call, error))
                 continue
-            if isinstance(reply, Brief):
-                brief.append((call, reply))
-            elif isinstance(reply, bytes):
-                replies.append((call, reply))
+            if isinstance(reply, bytes) or callable(reply):
+                outcomes.append((call, reply))
             elif reply is not None:
-                self._defer(call, reply)
-        self._respond(replies)
-        for group in run_in_groups(brief):
-            replies = []
-            for call, request in group:
-                try:
-                    made = request.reply()
-                except Exception as error:
-                    self._fail(call, error)
-                    continue
-                if isinstance(made, bytes):
-                    replies.append((call, made))
-                else:
-                    self._defer(call, made)
-            self._respond(replies)
+                steps.append((call, reply))
+        self._finish(outcomes)
+        for outcomes in self._cohorts.outcomes(steps):
+            self._finish(outcomes)
+
+    def _finish(self, outcomes: Sequence[tuple[int, Work[bytes] | Exception]]) -> None:
+        # All together: the first one wakes the thread that sends them, which costs more than the others.
+        for call, outcome in outcomes:
+            if isinstance(outcome, bytes):
+                self._front.respond(call, outcome)
+            elif isinstance(outcome, Exception):
+                self._fail(call, outcome)
+            else:
+                self._defer(call, outcome)
 
     def _begin(self, call: int, method: int, payload: bytes, remaining: float | None) -> Reply[bytes] | None:
         """What the method gives; None for a stream, which has been begun."""
@@ -176,12 +172,6 @@ class _Listener:
             self._front.stream_try_send(call, self._watch[method](payload))
             return None
         return self._unary[method](payload, None if remaining is None else monotonic() + remaining)
-
-    def _respond(self, replies: Sequence[tuple[int, bytes]]) -> None:
-        # All together: the first one wakes the thread that sends them, which costs more than the others.
-        respond = self._front.respond
-        for call, reply in replies:
-            respond(call, reply)
 
     def _defer(self, call: int, work: Callable[[], bytes]) -> None:
         self._waiting.add(call)

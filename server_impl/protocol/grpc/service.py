@@ -17,14 +17,13 @@ from server_impl.inference.run import Call, Settings
 from server_impl.protocol.grpc import example_messages, predict_message
 from server_impl.protocol.grpc.example_messages import ClassifyRequest, MultiInferenceRequest, RegressRequest
 from server_impl.protocol.grpc.front import Handler
-from server_impl.protocol.reply import Brief, Reply
+from server_impl.protocol.reply import Reply, Steps, complete
 
 if TYPE_CHECKING:
     from server_impl.lifecycle.monitor import Monitor, VersionStatus
     from server_impl.lifecycle.snapshot import Lease, Serving
     from server_impl.metrics import ServingMetrics
     from server_impl.servable.servable import Servable
-    from server_impl.tensor import Tensor
 
 #: Requests of more bytes are not even parsed on the thread that reads requests.
 LARGE_REQUEST = 256 * 1024
@@ -52,51 +51,6 @@ class _Inference(NamedTuple):
         """Count a request that ended with ``code`` [7.2]."""
         if self.api is not None:
             metrics.request_count.increment(request.spec.name if request.spec else "", code.name)
-
-
-class _Pending(NamedTuple):
-    """A request that is ready to run. Whatever comes of it is counted, and its lease given back."""
-
-    metrics: ServingMetrics
-    how: _Inference
-    request: _Request
-    lease: Lease[Servable]
-    call: Call[Any]
-    start: float
-
-    def begin(self, deadline: float | None) -> Reply[bytes]:
-        """Begin the run if it is brief; if not, give what makes it."""
-        try:
-            run = self.call.prepared.begin()
-        except ServingError as error:
-            self.lease.release()
-            self.how.tally(self.metrics, self.request, error.code)
-            raise
-        if run is None:
-            return partial(self.finish, deadline)
-        # Too short a run for a deadline to matter, and one without is cheaper.
-        return Brief(run.run, partial(self.reply, partial(self.call.prepared.outputs_of, run)))
-
-    def finish(self, deadline: float | None) -> bytes:
-        """The run and everything after it."""
-        return self.reply(lambda: self.call.prepared.outputs(_timeout_ms(deadline)))
-
-    def reply(self, outputs: Callable[[], list[Tensor]]) -> bytes:
-        """Everything after the run, which gave ``outputs``."""
-        _, how, request, lease, call, start = self
-        servable = lease.servable
-        try:
-            reply = how.serialize(servable, call, call.result(outputs()))
-        except ServingError as error:
-            how.tally(self.metrics, request, error.code)
-            raise
-        finally:
-            lease.release()
-        if how.api is not None:
-            microseconds = (perf_counter() - start) * 1e6
-            self.metrics.request_latency.record(microseconds, servable.name, how.api, "GRPC")
-            how.tally(self.metrics, request, Code.OK)
-        return reply
 
 
 class GrpcService:
@@ -157,25 +111,64 @@ class GrpcService:
         }
 
     def _infer(self, how: _Inference, payload: bytes, deadline: float | None) -> Reply[bytes]:
-        start = perf_counter()
+        steps = self._steps(how, payload, deadline, perf_counter())
         if len(payload) > LARGE_REQUEST:
-            return lambda: self._prepare(how, payload, start).finish(deadline)
-        return self._prepare(how, payload, start).begin(deadline)
+            return partial(complete, steps)
+        return steps
 
-    def _prepare(self, how: _Inference, payload: bytes, start: float) -> _Pending:
-        """Everything up to the run."""
+    def _steps(self, how: _Inference, payload: bytes, deadline: float | None, start: float) -> Steps[bytes]:
         request = _parsed(how.parse, payload)
+        yield
         try:
             lease = acquire(self._serving, request.spec)
             try:
                 call = request.prepare(self._settings, lease.servable)
+                yield
+                run = call.prepared.begin()
+                if run is None:
+                    return partial(self._finish, how, request, lease, call, deadline, start)
+                # Too short a run for a deadline to matter, and one without is cheaper.
+                yield
+                run.run()
+                yield
+                outputs = call.prepared.outputs_of(run)
+                yield
+                reply = how.serialize(lease.servable, call, call.result(outputs))
             except BaseException:
                 lease.release()
                 raise
         except ServingError as error:
             how.tally(self._metrics, request, error.code)
             raise
-        return _Pending(self._metrics, how, request, lease, call, start)
+        lease.release()
+        yield
+        self._succeeded(how, request, lease.servable, start)
+        return reply
+
+    def _finish(
+        self,
+        how: _Inference,
+        request: _Request,
+        lease: Lease[Servable],
+        call: Call[Any],
+        deadline: float | None,
+        start: float,
+    ) -> bytes:
+        """A run that is not brief, and everything after it."""
+        try:
+            with lease:
+                reply = how.serialize(lease.servable, call, call.run(_timeout_ms(deadline)))
+        except ServingError as error:
+            how.tally(self._metrics, request, error.code)
+            raise
+        self._succeeded(how, request, lease.servable, start)
+        return reply
+
+    def _succeeded(self, how: _Inference, request: _Request, servable: Servable, start: float) -> None:
+        if how.api is not None:
+            microseconds = (perf_counter() - start) * 1e6
+            self._metrics.request_latency.record(microseconds, servable.name, how.api, "GRPC")
+            how.tally(self._metrics, request, Code.OK)
 
     def _get_model_metadata(self, payload: bytes, _: float | None) -> bytes:
         request = _parsed(wire.GetModelMetadataRequest.FromString, payload)

@@ -9,14 +9,12 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 from server_impl.protocol.http.head import Framing, Refusal
 from server_impl.protocol.http.reader import Continue, Event, HttpReader, Request
 from server_impl.protocol.http.response import Response, page, render, render_continue
-from server_impl.protocol.reply import Brief, Reply, Work, run_in_groups
-
-R = TypeVar("R")
+from server_impl.protocol.reply import Cohorts, Reply, Steps, Work
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +74,7 @@ class HttpFront:
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._gone = asyncio.Event()
+        self._cohorts = Cohorts()
         # Connections that have something to do, in the order in which they got it.
         self._ready: list[_Connection] = []
 
@@ -110,13 +109,11 @@ class HttpFront:
     def _advance(self) -> None:
         connections, self._ready = self._ready, []
         requests = [
-            (connection, request)
-            for connection in connections
-            if (request := connection.advance()) is not None
+            (connection, steps) for connection in connections if (steps := connection.advance()) is not None
         ]
-        for group in run_in_groups(requests):
-            for connection, reply in [(connection, _made(request.reply)) for connection, request in group]:
-                connection.answer(reply)
+        for outcomes in self._cohorts.outcomes(requests):
+            for connection, outcome in outcomes:
+                connection.answer(_crashed(outcome) if isinstance(outcome, Exception) else outcome)
 
     def add(self, connection: _Connection) -> None:
         """A client has come."""
@@ -186,23 +183,23 @@ class _Connection(asyncio.Protocol):
         self._ended = True
         self._transport.abort()
 
-    def advance(self) -> Brief[Work[Response]] | None:
+    def advance(self) -> Steps[Response] | None:
         """Handle what is queued as far as that is possible without waiting, then pace the reading.
 
-        Gives the brief request that it has come to, if any: ``answer`` is to be called with its reply.
+        Gives the steps of the request that it has come to, if any; ``answer`` is to be told what they gave.
         """
         queue = self._queue
-        brief = None
+        steps = None
         while queue and not (self._framing or self._clogged or self._ended):
             event = queue.popleft()
             if type(event) is Request:
-                brief = self._handle(event)
+                steps = self._handle(event)
             elif type(event) is Refusal:
                 self._send(page(event.status), event.framing)
             elif type(event) is Continue:
                 self._transport.write(render_continue(event.version))
         if self._ended:
-            return brief
+            return steps
         # Nothing more is read from a client whose last requests have not had their turn yet.
         reading = not queue
         if reading != self._reading:
@@ -210,26 +207,29 @@ class _Connection(asyncio.Protocol):
             (self._transport.resume_reading if reading else self._transport.pause_reading)()
         if self._half_closed and not self._has_work:
             self._end()
-        return brief
+        return steps
 
-    def _handle(self, request: Request) -> Brief[Work[Response]] | None:
+    def _handle(self, request: Request) -> Steps[Response] | None:
         framing = request.head.framing
         try:
             reply = self._front.app.handle(request)
-        except Exception:
-            reply = _crashed()
+        except Exception as error:
+            reply = _crashed(error)
         if isinstance(reply, Response):
             self._send(reply, framing)
             return None
         self._framing = framing
-        if isinstance(reply, Brief):
+        if not callable(reply):
             return reply
         self._front.executor.submit(self._make, reply)
         return None
 
     def _make(self, work: Callable[[], Response]) -> None:
         """Make a reply; runs on the executor."""
-        response = _made(work)
+        try:
+            response = work()
+        except Exception as error:
+            response = _crashed(error)
         with contextlib.suppress(RuntimeError):  # the loop has been closed: there is nobody left to tell
             self._loop.call_soon_threadsafe(self.answer, response)
 
@@ -259,14 +259,8 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _made(make: Callable[[], R]) -> R | Response:
-    """What ``make`` gives; the page for a crash if it raises."""
-    try:
-        return make()
-    except Exception:
-        return _crashed()
-
-
-def _crashed() -> Response:
-    _log.exception("Unexpected error while a request was handled. It is answered with status 500.")
+def _crashed(error: Exception) -> Response:
+    _log.error(
+        "Unexpected error while a request was handled. It is answered with status 500.", exc_info=error
+    )
     return page(500)

@@ -15,7 +15,7 @@ from server_impl.inference.model_spec import DEFAULT_SIGNATURE_NAME, acquire
 from server_impl.protocol.http.reader import Request
 from server_impl.protocol.http.response import Fields, Response, page
 from server_impl.protocol.json import decode, encode
-from server_impl.protocol.reply import Brief, Reply, Work, without_brief
+from server_impl.protocol.reply import Reply, Steps, Work, complete
 from server_impl.protocol.rest import prometheus
 from server_impl.protocol.rest.documents import metadata_document, status_document
 from server_impl.protocol.rest.routes import Action, Route, route
@@ -88,35 +88,25 @@ class RestApp:
             case Action.PREFLIGHT:
                 return self._preflight(head.headers, started)
         inflate = b"gzip" in head.headers.get(b"content-encoding", b"")
-        work = partial(self._act, found, request, inflate)
+        steps = self._steps(found, request, inflate, started)
         if inflate or len(request.body) > LARGE_BYTES:
-            return partial(self._finish, found, started, work)
-        try:
-            body = work()
-        except ServingError as error:
-            return self._failure(found, error)
-        if isinstance(body, Brief):
-            return Brief(body.run, partial(self._respond, found, started, body.reply))
-        if callable(body):
-            return partial(self._finish, found, started, body)
-        return self._success(found, started, body)
+            return partial(complete, steps)
+        return steps
 
-    def _respond(self, found: Route, started: float, work: Callable[[], Work[bytes]]) -> Work[Response]:
-        """The response that ``work`` makes, or what makes it if that takes long."""
+    def _steps(self, found: Route, request: Request, inflate: bool, started: float) -> Steps[Response]:
         try:
-            body = work()
+            body = yield from self._act(found, request, inflate)
         except ServingError as error:
             return self._failure(found, error)
         if callable(body):
             return partial(self._finish, found, started, body)
+        yield
         return self._success(found, started, body)
 
-    def _finish(self, found: Route, started: float, work: Callable[[], Reply[bytes]]) -> Response:
-        """The response that ``work`` makes, however long that takes."""
+    def _finish(self, found: Route, started: float, work: Callable[[], bytes]) -> Response:
+        """The response whose body ``work`` makes."""
         try:
-            body = without_brief(work())
-            if callable(body):
-                body = body()
+            body = work()
         except ServingError as error:
             return self._failure(found, error)
         return self._success(found, started, body)
@@ -152,14 +142,15 @@ class RestApp:
             return Response(400, _TEXT, text)
         return Response(200, _TEXT, prometheus.page(self._metrics))
 
-    def _act(self, found: Route, request: Request, inflate: bool) -> Reply[bytes]:
+    def _act(self, found: Route, request: Request, inflate: bool) -> Steps[bytes]:
         """Do what the request asks for. Raises ServingError."""
         spec = found.spec
         match found.action:
             case Action.PREDICT:
-                return self._predict(spec, inflated(request.body) if inflate else request.body)
+                return (yield from self._predict(spec, inflated(request.body) if inflate else request.body))
             case Action.CLASSIFY | Action.REGRESS:
-                return self._with_examples(found, inflated(request.body) if inflate else request.body)
+                body = inflated(request.body) if inflate else request.body
+                return (yield from self._with_examples(found, body))
             case Action.STATUS:
                 return status_document(status.versions(self._monitor, spec))
             case Action.METADATA:
@@ -175,9 +166,10 @@ class RestApp:
         with metadata.described(self._serving, spec) as lease:
             return metadata_document(lease.servable)
 
-    def _predict(self, spec: ModelSpec, body: bytes) -> Reply[bytes]:
+    def _predict(self, spec: ModelSpec, body: bytes) -> Steps[bytes]:
         """JSON first, then the model, its signature, and only then the values [4.6]."""
         parsed = decode.parse_predict(body)
+        yield
         lease = acquire(self._serving, spec)
         try:
             name = parsed.signature_name or DEFAULT_SIGNATURE_NAME
@@ -185,13 +177,14 @@ class RestApp:
             if signature is None:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
             inputs, layout = parsed.tensors(signature.inputs)
+            yield
             call = predict.prepare(self._settings, lease.servable, name, inputs)
-            return self._run(lease, call, partial(_predict_body, layout))
-        except ServingError:
+            return (yield from self._run(lease, call, partial(_predict_body, layout)))
+        except BaseException:
             lease.release()
             raise
 
-    def _with_examples(self, found: Route, body: bytes) -> Reply[bytes]:
+    def _with_examples(self, found: Route, body: bytes) -> Steps[bytes]:
         """Classify and Regress: all of the JSON is converted before the model is looked up [5.9.6]."""
         signature_name, examples, context = decode.parse_examples(body)
         examples_in = ExampleInput(examples, context or b"")
@@ -199,39 +192,31 @@ class RestApp:
         try:
             if found.action is Action.CLASSIFY:
                 classification = classify.prepare(self._settings, lease.servable, signature_name, examples_in)
-                return self._run(lease, classification, _classify_body)
+                return (yield from self._run(lease, classification, _classify_body))
             regression = regress.prepare(self._settings, lease.servable, signature_name, examples_in)
-            return self._run(lease, regression, encode.regress_body)
-        except ServingError:
+            return (yield from self._run(lease, regression, encode.regress_body))
+        except BaseException:
             lease.release()
             raise
 
-    def _run(self, lease: Lease[Servable], call: Call[R], write: Callable[[R], Work[bytes]]) -> Reply[bytes]:
-        """Begin the run of ``call`` if it is brief, otherwise give what makes it; ``write`` puts it down."""
-        prepared = call.prepared
-        begun = prepared.begin()
-        if begun is not None:
-            return Brief(
-                begun.run, partial(_written, lease, call, write, partial(prepared.outputs_of, begun))
-            )
+    def _run(self, lease: Lease[Servable], call: Call[R], write: Callable[[R], Work[bytes]]) -> Steps[bytes]:
+        """Run ``call`` here if that is brief, otherwise give what runs it; ``write`` puts its result down."""
+        run = call.prepared.begin()
+        if run is None:
+            return partial(self._run_later, lease, call, write)
+        yield
+        run.run()
+        yield
+        with lease:
+            result = call.result(call.prepared.outputs_of(run))
+        yield
+        return write(result)
 
-        def work() -> bytes:
-            body = _written(lease, call, write, partial(prepared.outputs, self._timeout_ms))
-            return body() if callable(body) else body
-
-        return work
-
-
-def _written(
-    lease: Lease[Servable],
-    call: Call[R],
-    write: Callable[[R], Work[bytes]],
-    outputs: Callable[[], list[Tensor]],
-) -> Work[bytes]:
-    """What ``write`` makes of the outputs of a call."""
-    with lease:
-        result = call.result(outputs())
-    return write(result)
+    def _run_later(self, lease: Lease[Servable], call: Call[R], write: Callable[[R], Work[bytes]]) -> bytes:
+        with lease:
+            result = call.run(self._timeout_ms)
+        body = write(result)
+        return body() if callable(body) else body
 
 
 def _predict_body(layout: RequestFormat, outputs: Mapping[str, Tensor]) -> Work[bytes]:

@@ -11,7 +11,7 @@ from server_impl.protocol.http.front import App
 from server_impl.protocol.http.head import METHODS, Framing, Head
 from server_impl.protocol.http.reader import Request
 from server_impl.protocol.http.response import Response, page
-from server_impl.protocol.reply import Work, without_brief
+from server_impl.protocol.reply import Work, take_steps
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,7 +52,7 @@ class AsgiApp:
             query = scope.get("query_string", b"")
             target = (scope.get("raw_path") or scope["path"].encode()) + (b"?" + query if query else b"")
             request = Request(Head(target, headers, Framing(method=method)), bytes(body))
-            reply = without_brief(self._app.handle(request))
+            reply = take_steps(self._app.handle(request))
         else:
             reply = page(501)
         if not isinstance(reply, Response):

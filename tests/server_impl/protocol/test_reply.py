@@ -1,39 +1,56 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from server_impl.protocol import reply
-from server_impl.protocol.reply import Brief, run_in_groups, without_brief
+from server_impl.protocol.reply import COHORT_LIMIT, Cohorts, Steps, Work, complete, take_steps
 
 
-def steps(noted: list[str], name: str = "") -> Brief[str]:
-    def reply() -> str:
-        noted.append("reply" + name)
-        return "done" + name
+def steps(noted: list[str], name: str, count: int = 2, end: Callable[[], Work[str]] = str) -> Steps[str]:
+    for step in range(count):
+        noted.append(f"{name}{step}")
+        yield
+    return end()
 
-    return Brief(lambda: noted.append("run" + name), reply)
+
+def fail() -> str:
+    raise ValueError("x")
 
 
 def test_all_steps_at_once() -> None:
     noted: list[str] = []
-    assert without_brief(steps(noted)) == "done"
-    assert noted == ["run", "reply"]
-    assert without_brief("as it is") == "as it is"
+    assert take_steps(steps(noted, "a", end=lambda: "done")) == "done"
+    assert noted == ["a0", "a1"]
+    assert take_steps("as it is") == "as it is"
+    assert complete(steps(noted, "b", end=lambda: lambda: "late")) == "late"
+    with pytest.raises(ValueError, match="x"):
+        take_steps(steps(noted, "c", end=fail))
 
 
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (1000, ["run1", "run2", "run3", "reply1", "reply2", "reply3"]),
-        (0, ["run1", "reply1", "run2", "reply2", "run3", "reply3"]),
-    ],
-)
-def test_groups(monkeypatch: pytest.MonkeyPatch, seconds: float, expected: list[str]) -> None:
-    monkeypatch.setattr(reply, "_GROUP_SECONDS", seconds)
+def test_steps_are_taken_side_by_side() -> None:
     noted: list[str] = []
-    requests = [(name, steps(noted, name)) for name in "123"]
-    for group in run_in_groups(requests):
-        for name, request in group:
-            assert request.reply() == "done" + name
-    assert noted == expected
-    assert list(run_in_groups([])) == []
+    late = str
+    requests = [
+        (1, steps(noted, "a", 2, lambda: "A")),
+        (2, steps(noted, "b", 1, lambda: "B")),
+        (3, steps(noted, "c", 3, fail)),
+        (4, steps(noted, "d", 0, lambda: late)),
+    ]
+    (outcomes,) = Cohorts().outcomes(requests)
+    assert noted == ["a0", "b0", "c0", "a1", "c1", "c2"]
+    assert [key for key, _ in outcomes] == [4, 2, 1, 3]
+    given = dict(outcomes)
+    assert (given[1], given[2], given[4]) == ("A", "B", late)
+    assert isinstance(given[3], ValueError)
+
+
+@pytest.mark.parametrize(("seconds", "sizes"), [(0, [COHORT_LIMIT, 1, 1]), (1000, [COHORT_LIMIT, 2])])
+def test_cohorts_are_small_where_steps_are_long(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(reply, "_COHORT_SECONDS", seconds)
+    requests = [(number, steps([], "")) for number in range(COHORT_LIMIT + 2)]
+    assert [len(outcomes) for outcomes in Cohorts().outcomes(requests)] == sizes
+    assert list(Cohorts().outcomes([])) == []

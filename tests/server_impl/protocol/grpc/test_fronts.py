@@ -16,7 +16,7 @@ from server_impl.errors import Code, ServingError, invalid_argument
 from server_impl.protocol.grpc import front as grpc_front
 from server_impl.protocol.grpc.front import FrontOptions, GrpcFront, Handler, Methods, create_front
 from server_impl.protocol.grpc.grpcio_front import GrpcioFront
-from server_impl.protocol.reply import Brief, Work
+from server_impl.protocol.reply import Steps, Work
 
 FRONTS = ["grpcio"]
 try:
@@ -117,48 +117,46 @@ def test_a_limit_that_is_asked_for(executor: ThreadPoolExecutor, connect: Callab
     front.close(0)
 
 
-def steps(answer: Callable[[], Work[bytes]], noted: list[str]) -> Brief[Work[bytes]]:
-    """A brief request that notes its steps."""
-
-    def reply() -> Work[bytes]:
-        noted.append("reply")
-        return answer()
-
-    return Brief(lambda: noted.append("run"), reply)
+def steps(answer: Callable[[], Work[bytes]], noted: list[str]) -> Steps[bytes]:
+    """A request that notes its steps."""
+    noted.append("first")
+    yield
+    noted.append("last")
+    return answer()
 
 
-def test_brief_calls(make_front: MakeFront, connect: Callable[..., Client]) -> None:
+def test_calls_in_steps(make_front: MakeFront, connect: Callable[..., Client]) -> None:
     noted: list[str] = []
     methods: dict[str, Handler] = {
-        "/s/Brief": lambda payload, deadline: steps(lambda: payload, noted),
+        "/s/Steps": lambda payload, deadline: steps(lambda: payload, noted),
         "/s/Large": lambda payload, deadline: steps(lambda: lambda: payload[::-1], noted),
     }
     client = connect(make_front(methods).ports[0])
-    assert client.call("/s/Brief", b"abc") == b"abc"
+    assert client.call("/s/Steps", b"abc") == b"abc"
     assert client.call("/s/Large", b"abc") == b"cba"
-    assert noted == ["run", "reply"] * 2
+    assert noted == ["first", "last"] * 2
 
 
 @pytest.mark.skipif("native" not in FRONTS, reason="no pygrpc-native for this platform")
-def test_brief_calls_that_come_together_take_their_steps_together(
+def test_calls_that_come_together_take_their_steps_together(
     executor: ThreadPoolExecutor, connect: Callable[..., Client]
 ) -> None:
     noted: list[str] = []
 
-    def brief(payload: bytes, deadline: float | None) -> Brief[Work[bytes]]:
+    def in_steps(payload: bytes, deadline: float | None) -> Steps[bytes]:
         return steps(lambda: payload, noted)
 
-    front = NativeFront(Methods({"/s/Brief": brief}, {}), executor, FrontOptions([LOCAL]))
+    front = NativeFront(Methods({"/s/Steps": in_steps}, {}), executor, FrontOptions([LOCAL]))
     front.start()
-    call = connect(front.ports[0]).channel.unary_unary("/s/Brief")
+    call = connect(front.ports[0]).channel.unary_unary("/s/Steps")
     give_up = monotonic() + PATIENCE_S
-    while noted[:2] != ["run", "run"] and monotonic() < give_up:
+    while noted[:2] != ["first", "first"] and monotonic() < give_up:
         noted.clear()
         payloads = [b"%d" % number for number in range(8)]
         calls = [call.future(payload, timeout=PATIENCE_S) for payload in payloads]
         assert [each.result() for each in calls] == payloads
-    assert noted[:2] == ["run", "run"]
-    assert noted.count("reply") == 8
+    assert noted[:2] == ["first", "first"]
+    assert noted.count("last") == 8
     front.close(0)
 
 
@@ -166,11 +164,15 @@ def raising(error: Exception) -> Handler:
     def fail() -> bytes:
         raise error
 
-    ways = {b"late": fail, b"brief": steps(fail, [])}
-    return lambda payload, deadline: ways[payload] if payload in ways else fail()
+    ways: dict[bytes, Handler] = {
+        b"now": lambda payload, deadline: fail(),
+        b"late": lambda payload, deadline: fail,
+        b"steps": lambda payload, deadline: steps(fail, []),
+    }
+    return lambda payload, deadline: ways[payload or b"now"](payload, deadline)
 
 
-@pytest.mark.parametrize("when", [b"now", b"late", b"brief"])
+@pytest.mark.parametrize("when", [b"now", b"late", b"steps"])
 @pytest.mark.parametrize(
     ("code", "message", "seen"),
     [
@@ -192,7 +194,7 @@ def test_errors(
     assert client.error("/s/Fail", when) == (grpc.StatusCode[code.name], seen)
 
 
-@pytest.mark.parametrize("when", [b"now", b"late", b"brief"])
+@pytest.mark.parametrize("when", [b"now", b"late", b"steps"])
 def test_a_defect_fails_its_own_call_alone(
     make_front: MakeFront, connect: Callable[..., Client], caplog: pytest.LogCaptureFixture, when: bytes
 ) -> None:

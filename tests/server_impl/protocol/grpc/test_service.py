@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from server_impl.lifecycle.states import Event, ServableId, State
 from server_impl.metrics import ServingMetrics
 from server_impl.protocol.grpc.health import health_methods
 from server_impl.protocol.grpc.service import LARGE_REQUEST, GrpcService
-from server_impl.protocol.reply import Brief, without_brief
+from server_impl.protocol.reply import take_steps
 from server_impl.tensor import Tensor
 from tests.server_impl.inference.fakes import FakeRunner, constant, servable, serving, signature
 
@@ -56,7 +56,7 @@ class Server:
         self.reload()
 
     def call(self, path: str, payload: bytes, deadline: float | None = None) -> bytes:
-        reply = without_brief(self.methods[path](payload, deadline))
+        reply = take_steps(self.methods[path](payload, deadline))
         return reply if isinstance(reply, bytes) else reply()
 
     def requests(self) -> dict[tuple[str, ...], int]:
@@ -186,20 +186,24 @@ def test_failing_run_is_counted(server: Server) -> None:
 # Where it runs, and until when.
 
 
-def test_short_runs_are_answered_at_once_and_without_a_deadline(server: Server) -> None:
+def test_short_runs_are_answered_in_steps_and_without_a_deadline(server: Server) -> None:
     reply = server.methods[PREDICTION + "Predict"](predict(1).SerializeToString(), time.monotonic() + 5)
-    assert isinstance(reply, Brief)
-    assert server.runner.timeouts == []
-    reply.run()
+    assert isinstance(reply, Generator)
+    while not server.runner.timeouts:
+        next(reply)
     assert server.runner.timeouts == [None]
     assert server.requests() == {}
-    assert list(wire.PredictResponse.FromString(reply.reply()).outputs["y"].float_val) == [2]
+    response = take_steps(reply)
+    assert isinstance(response, bytes)
+    assert list(wire.PredictResponse.FromString(response).outputs["y"].float_val) == [2]
     assert server.requests() == {("m", "OK"): 1}
 
 
 def test_long_runs_are_deferred_and_get_what_is_left(server: Server) -> None:
     server.runner.inline = False
-    reply = server.methods[PREDICTION + "Predict"](predict(1).SerializeToString(), time.monotonic() + 5)
+    reply = take_steps(
+        server.methods[PREDICTION + "Predict"](predict(1).SerializeToString(), time.monotonic() + 5)
+    )
     assert callable(reply)
     assert server.runner.fed == []
     assert list(wire.PredictResponse.FromString(reply()).outputs["y"].float_val) == [2]
@@ -240,7 +244,7 @@ def test_nothing_is_held_after_an_answer_or_an_error(server: Server) -> None:
     before = leases(server)
     server.runner.inline = False
     payload = predict(1).SerializeToString()
-    work = server.methods[PREDICTION + "Predict"](payload, None)
+    work = take_steps(server.methods[PREDICTION + "Predict"](payload, None))
     assert callable(work)
     assert leases(server) == before + 1
     work()
@@ -255,6 +259,14 @@ def test_nothing_is_held_after_an_answer_or_an_error(server: Server) -> None:
             errors.append(error)
     assert len(errors) == 2
     assert leases(server) == before
+    server.runner.before_run = lambda: None
+    for taken in range(7):
+        steps = server.methods[PREDICTION + "Predict"](payload, None)
+        assert isinstance(steps, Generator)
+        for _ in range(taken):
+            next(steps)
+        steps.close()  # as when a server ends that has not come to the rest
+        assert leases(server) == before
 
 
 # The rest of the services.

@@ -14,24 +14,22 @@ import uvloop
 from server_impl.protocol.http.front import HttpFront, listen
 from server_impl.protocol.http.reader import Request
 from server_impl.protocol.http.response import Response, page
-from server_impl.protocol.reply import Brief, Reply, Work
+from server_impl.protocol.reply import Reply, Steps, Work
 
 DEADLINE_S = 10
 Test = Callable[[HttpFront, int], Awaitable[None]]
 
 
-def steps(name: bytes, answer: Callable[[], Work[Response]], noted: list[bytes]) -> Brief[Work[Response]]:
-    """A brief request that notes its steps."""
-
-    def reply() -> Work[Response]:
-        noted.append(b"reply " + name)
-        return answer()
-
-    return Brief(lambda: noted.append(b"run " + name), reply)
+def steps(name: bytes, answer: Callable[[], Work[Response]], noted: list[bytes]) -> Steps[Response]:
+    """A request that notes its steps."""
+    noted.append(b"first " + name)
+    yield
+    noted.append(b"last " + name)
+    return answer()
 
 
 class EchoApp:
-    """Answers with the target; ``/slow`` once ``gate`` is open, on the executor; ``/brief`` in steps."""
+    """Answers with the target; ``/slow`` once ``gate`` is open, on the executor; ``/steps`` in steps."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -47,12 +45,12 @@ class EchoApp:
         if target == b"/missing":
             return page(404)
         response = Response(200, (), target + request.body + b"." * self.size)
-        if target.startswith(b"/brief"):
+        if target.startswith(b"/steps"):
 
             def answer() -> Work[Response]:
-                if target == b"/brief-crash":
+                if target == b"/steps-crash":
                     raise RuntimeError("a bug")
-                return (lambda: response) if target == b"/brief-large" else response
+                return (lambda: response) if target == b"/steps-large" else response
 
             return steps(target, answer, self.steps)
         if not target.startswith(b"/slow"):
@@ -141,29 +139,29 @@ def test_responses_keep_the_order_of_requests(serve: Callable[[Test], None], app
     serve(test)
 
 
-def test_brief_requests_that_come_together_take_their_steps_together(
+def test_requests_that_come_together_take_their_steps_together(
     serve: Callable[[Test], None], app: EchoApp
 ) -> None:
-    names = [b"/brief0", b"/brief1", b"/brief2"]
+    names = [b"/steps0", b"/steps1", b"/steps2"]
 
     async def test(front: HttpFront, port: int) -> None:
         clients = [await asyncio.open_connection("127.0.0.1", port) for _ in names]
         # Bounded by the deadline of the whole test.
-        while app.steps[:3] != [b"run " + name for name in names]:
+        while app.steps[:3] != [b"first " + name for name in names]:
             app.steps.clear()
             for (_, writer), name in zip(clients, names, strict=True):
                 writer.write(get(name.decode()))
             for (reader, _), name in zip(clients, names, strict=True):
                 assert await body_of(reader) == name
-        assert app.steps[3:] == [b"reply " + name for name in names]
+        assert app.steps[3:] == [b"last " + name for name in names]
         for _, writer in clients:
             writer.close()
 
     serve(test)
 
 
-def test_brief_requests_of_one_connection_are_answered_in_order(serve: Callable[[Test], None]) -> None:
-    targets = ["/brief1", "/quick", "/brief-large", "/brief2"]
+def test_requests_of_one_connection_are_answered_in_order(serve: Callable[[Test], None]) -> None:
+    targets = ["/steps1", "/quick", "/steps-large", "/steps2"]
 
     async def test(front: HttpFront, port: int) -> None:
         async with connected(port) as (reader, writer):
@@ -205,7 +203,7 @@ def test_body_on_request(serve: Callable[[Test], None]) -> None:
     serve(test)
 
 
-@pytest.mark.parametrize("target", ["/quick", "/slow", "/brief", "/brief-large"])
+@pytest.mark.parametrize("target", ["/quick", "/slow", "/steps", "/steps-large"])
 def test_half_closed_client_gets_its_answer(serve: Callable[[Test], None], app: EchoApp, target: str) -> None:
     async def test(front: HttpFront, port: int) -> None:
         async with connected(port) as (reader, writer):
@@ -251,7 +249,7 @@ def test_client_that_does_not_read_is_not_served_further(serve: Callable[[Test],
     serve(test)
 
 
-@pytest.mark.parametrize("target", ["/crash", "/slow-crash", "/brief-crash"])
+@pytest.mark.parametrize("target", ["/crash", "/slow-crash", "/steps-crash"])
 def test_bug_in_the_application(
     serve: Callable[[Test], None], app: EchoApp, caplog: pytest.LogCaptureFixture, target: str
 ) -> None:

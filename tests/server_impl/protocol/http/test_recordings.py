@@ -13,7 +13,7 @@ import pytest
 
 from server_impl.protocol.http.reader import Continue, Event, HttpReader, Request
 from server_impl.protocol.http.response import Response, page, render, render_continue
-from server_impl.protocol.reply import without_brief
+from server_impl.protocol.reply import take_steps
 from server_impl.protocol.rest.app import RestApp
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "rest"
@@ -50,7 +50,7 @@ class Connection:
             return
         if isinstance(event, Request):
             framing = event.head.framing
-            reply = without_brief(self._app.handle(event))
+            reply = take_steps(self._app.handle(event))
             response = reply if isinstance(reply, Response) else reply()
         else:
             framing = event.framing

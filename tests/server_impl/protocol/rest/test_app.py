@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from server_impl.metrics import ServingMetrics
 from server_impl.protocol.http.head import Framing, Head
 from server_impl.protocol.http.reader import Request
 from server_impl.protocol.http.response import Response
-from server_impl.protocol.reply import Brief, Reply, without_brief
+from server_impl.protocol.reply import Reply, take_steps
 from server_impl.protocol.rest.app import INFLATED_LIMIT, LARGE_BYTES, RestApp, _classify_body, inflated
 
 MakeApp = Callable[..., RestApp]
@@ -32,7 +32,7 @@ def reply(app: RestApp, line: str, body: bytes = b"", **headers: str) -> Reply[R
 
 
 def answer(app: RestApp, line: str, body: bytes = b"", **headers: str) -> Response:
-    given = without_brief(reply(app, line, body, **headers))
+    given = take_steps(reply(app, line, body, **headers))
     return given if isinstance(given, Response) else given()
 
 
@@ -57,13 +57,12 @@ def test_quick_signature_is_answered_step_by_step(make_rest_app: MakeApp, runner
     runs: list[int | None] = []
     runners[LIN3].on_run = runs.append
     app = make_rest_app()
-    brief = reply(app, PREDICT, ROWS)
-    assert isinstance(brief, Brief)
-    assert runs == []
-    brief.run()
-    assert runs == [None]
+    steps = reply(app, PREDICT, ROWS)
+    assert isinstance(steps, Generator)
+    while not runs:
+        next(steps)
     assert counts(app) == {}
-    assert brief.reply() == Response(200, ((b"Content-Type", b"application/json"),), ANSWER)
+    assert take_steps(steps) == Response(200, ((b"Content-Type", b"application/json"),), ANSWER)
     assert counts(app) == {("lin", "OK"): 1}
 
 
@@ -72,7 +71,7 @@ def test_slow_signature_is_left_to_the_caller(make_rest_app: MakeApp, runners: d
     runners[LIN3].inline = False
     runners[LIN3].on_run = timeouts.append
     app = make_rest_app(timeout_ms=30_000)
-    work = reply(app, PREDICT, ROWS)
+    work = take_steps(reply(app, PREDICT, ROWS))
     assert callable(work)
     assert timeouts == []
     assert counts(app) == {}
@@ -90,7 +89,7 @@ def test_large_body_is_left_to_the_caller(make_rest_app: MakeApp) -> None:
 def test_large_output_is_left_to_the_caller(make_rest_app: MakeApp) -> None:
     body = b'{"instances":[' + b",".join([b"1"] * (LARGE_BYTES // 4 + 1)) + b"]}"
     assert len(body) < LARGE_BYTES
-    work = without_brief(reply(make_rest_app(), PREDICT, body))
+    work = take_steps(reply(make_rest_app(), PREDICT, body))
     assert callable(work)
     assert len(json.loads(work().body)["predictions"]) == LARGE_BYTES // 4 + 1
 
