@@ -134,11 +134,11 @@ class _Listener:
         """Answer calls that came together, but for those that need a thread of their own."""
         outcomes: list[tuple[int, Work[bytes] | Exception]] = []
         steps: list[tuple[int, Steps[bytes]]] = []
+        gone: list[int] = []
         for kind, call, method, payload, _, details in events:
             # Of the types only a call has payload and details.
             if kind != EVENT_CALL or payload is None or details is None:
-                # The client has gone: work that still waits for a thread is called off.
-                self._waiting.discard(call)
+                gone.append(call)
                 continue
             try:
                 reply = self._begin(call, method, payload, details[2])
@@ -152,6 +152,8 @@ class _Listener:
         self._finish(outcomes)
         for outcomes in self._cohorts.outcomes(steps):
             self._finish(outcomes)
+        # Their clients have gone: work that still waits for a thread is called off.
+        self._waiting.difference_update(gone)
 
     def _finish(self, outcomes: Sequence[tuple[int, Work[bytes] | Exception]]) -> None:
         # All together: the first one wakes the thread that sends them, which costs more than the others.
