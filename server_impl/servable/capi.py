@@ -239,7 +239,8 @@ class _Owner:
 
 def _from_native(native: int, dtype: int) -> Tensor:
     """The contents of ``native``, which from now on belongs to the result or is gone."""
-    shape = tuple([_dim(native, axis) for axis in range(_num_dims(native))])
+    rank = _num_dims(native)
+    shape = (_dim(native, 0),) if rank == 1 else tuple([_dim(native, axis) for axis in range(rank)])
     if dtype == wire.DT_STRING:
         strings = np.empty(prod(shape), object)
         strings[:] = _strings(native, strings.size)

@@ -41,7 +41,9 @@ def parse(payload: bytes) -> PredictRequest:
 def from_message(message: wire.PredictRequest) -> PredictRequest:
     """Take a message apart."""
     spec = read_spec(message.model_spec) if message.HasField("model_spec") else None
-    inputs = {alias: tensor_proto.read(tensor) for alias, tensor in message.inputs.items()}
+    # Protobuf's items() is a generator in Python.
+    sent = message.inputs
+    inputs = {alias: tensor_proto.read(sent[alias]) for alias in sent}
     return PredictRequest(spec, inputs, message.output_filter)
 
 
