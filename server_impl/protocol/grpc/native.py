@@ -158,12 +158,15 @@ class _Listener:
     def _finish(self, outcomes: Sequence[tuple[int, Work[bytes] | Exception]]) -> None:
         # All together: the first one wakes the thread that sends them, which costs more than the others.
         for call, outcome in outcomes:
-            if isinstance(outcome, bytes):
-                self._front.respond(call, outcome)
-            elif isinstance(outcome, Exception):
-                self._fail(call, outcome)
-            else:
-                self._defer(call, outcome)
+            try:
+                if isinstance(outcome, bytes):
+                    self._front.respond(call, outcome)
+                elif isinstance(outcome, Exception):
+                    self._fail(call, outcome)
+                else:
+                    self._defer(call, outcome)
+            except Exception as error:  # the other calls must not suffer
+                self._fail(call, error)
 
     def _begin(self, call: int, method: int, payload: bytes, remaining: float | None) -> Reply[bytes] | None:
         """What the method gives; None for a stream, which has been begun."""

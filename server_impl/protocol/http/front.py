@@ -108,12 +108,22 @@ class HttpFront:
 
     def _advance(self) -> None:
         connections, self._ready = self._ready, []
-        requests = [
-            (connection, steps) for connection in connections if (steps := connection.advance()) is not None
-        ]
+        # What goes wrong with one connection must not touch the others.
+        requests = []
+        for connection in connections:
+            try:
+                steps = connection.advance()
+            except Exception:
+                connection.give_up()
+            else:
+                if steps is not None:
+                    requests.append((connection, steps))
         for outcomes in self._cohorts.outcomes(requests):
             for connection, outcome in outcomes:
-                connection.answer(_crashed(outcome) if isinstance(outcome, Exception) else outcome)
+                try:
+                    connection.answer(_crashed(outcome) if isinstance(outcome, Exception) else outcome)
+                except Exception:
+                    connection.give_up()
 
     def add(self, connection: _Connection) -> None:
         """A client has come."""
@@ -182,6 +192,11 @@ class _Connection(asyncio.Protocol):
         """Close now, whatever is under way."""
         self._ended = True
         self._transport.abort()
+
+    def give_up(self) -> None:
+        """Close now, because of the error that is being handled."""
+        _log.exception("Unexpected error while a response was written. Its connection is closed.")
+        self.abort()
 
     def advance(self) -> Steps[Response] | None:
         """Handle what is queued as far as that is possible without waiting, then pace the reading.

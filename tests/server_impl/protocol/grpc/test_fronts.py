@@ -160,6 +160,36 @@ def test_calls_that_come_together_take_their_steps_together(
     front.close(0)
 
 
+class Choosy:
+    """The library's front, but that it takes no reply ``b"no"``."""
+
+    def __init__(self, front: object) -> None:
+        self._front = front
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._front, name)
+
+    def respond(self, call: int, reply: bytes) -> None:
+        if reply == b"no":
+            raise OverflowError("no")
+        self._front.respond(call, reply)  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif("native" not in FRONTS, reason="no pygrpc-native for this platform")
+def test_a_reply_that_cannot_be_sent_fails_its_own_call_alone(
+    executor: ThreadPoolExecutor, connect: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    front = NativeFront(Methods({"/s/Echo": echo}, {}), executor, FrontOptions([LOCAL]))
+    (listener,) = front._listeners
+    listener._front = Choosy(listener._front)
+    front.start()
+    client = connect(front.ports[0])
+    assert client.error("/s/Echo", b"no")[0] is grpc.StatusCode.INTERNAL
+    assert client.call("/s/Echo", b"yes") == b"yes"
+    assert "OverflowError" in caplog.text
+    front.close(0)
+
+
 def raising(error: Exception) -> Handler:
     def fail() -> bytes:
         raise error

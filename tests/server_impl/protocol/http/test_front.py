@@ -28,6 +28,10 @@ def steps(name: bytes, answer: Callable[[], Work[Response]], noted: list[bytes])
     return answer()
 
 
+#: No response can be written with this status.
+UNWRITABLE = Response(999, (), b"")
+
+
 class EchoApp:
     """Answers with the target; ``/slow`` once ``gate`` is open, on the executor; ``/steps`` in steps."""
 
@@ -44,6 +48,10 @@ class EchoApp:
             raise RuntimeError("a bug")
         if target == b"/missing":
             return page(404)
+        if target == b"/unwritable":
+            return UNWRITABLE
+        if target == b"/steps-unwritable":
+            return steps(target, lambda: UNWRITABLE, self.steps)
         response = Response(200, (), target + request.body + b"." * self.size)
         if target.startswith(b"/steps"):
 
@@ -264,6 +272,23 @@ def test_bug_in_the_application(
         serve(test)
     assert "Unexpected error while a request was handled" in caplog.text
     assert "RuntimeError: a bug" in caplog.text
+
+
+@pytest.mark.parametrize("target", ["/unwritable", "/steps-unwritable"])
+def test_response_that_cannot_be_written_costs_its_own_connection_alone(
+    serve: Callable[[Test], None], caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    async def test(front: HttpFront, port: int) -> None:
+        async with connected(port) as (broken, writer), connected(port) as (reader, other):
+            writer.write(get(target))
+            other.write(get("/steps1"))
+            assert await body_of(reader) == b"/steps1"
+            with suppress(ConnectionError):
+                assert await broken.read() == b""
+
+    with caplog.at_level(logging.ERROR):
+        serve(test)
+    assert "Unexpected error while a response was written" in caplog.text
 
 
 def test_close_ends_idle_connections_and_waits_for_the_others(
