@@ -75,27 +75,25 @@ class Histogram:
         self.bounds = bounds
         self.on_first_use = on_first_use
         self._lock = Lock()
-        self._counts: dict[LabelValues, list[int]] = {}
-        self._sums: dict[LabelValues, float] = {}
+        # The counts of the buckets and, behind them, the sum of the values.
+        self._cells: dict[LabelValues, list[float]] = {}
 
     def record(self, value: float, *labels: str) -> None:
         """Add one value to the cell of these label values."""
         bucket = bisect_right(self.bounds, value)
         with self._lock:
-            try:
-                self._counts[labels][bucket] += 1
-                self._sums[labels] += value
-            except KeyError:
-                counts = self._counts[labels] = [0] * (len(self.bounds) + 1)
-                counts[bucket] = 1
-                self._sums[labels] = value
+            cell = self._cells.get(labels)
+            if cell is None:
+                cell = self._cells[labels] = [0] * (len(self.bounds) + 2)
+            cell[bucket] += 1
+            cell[-1] += value
 
     def collect(self) -> list[tuple[LabelValues, Distribution]]:
         """All cells, sorted by label values."""
         with self._lock:
             return [
-                (labels, Distribution(tuple(self._counts[labels]), self._sums[labels]))
-                for labels in sorted(self._counts)
+                (labels, Distribution(tuple(map(int, counts)), total))
+                for labels, (*counts, total) in sorted(self._cells.items())
             ]
 
 

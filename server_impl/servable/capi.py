@@ -291,9 +291,11 @@ class Frame:
     aligned memory is slow to get.
     """
 
-    __slots__ = ("fed", "fetched", "has_run", "kept", "status")
+    __slots__ = ("arguments", "fed", "fetched", "has_run", "kept", "options", "status")
 
     def __init__(self, feeds: int, fetches: int) -> None:
+        self.options: RunOptions | None = None
+        self.arguments: tuple[Any, ...] | None = None  # of the call that runs the session with these options
         self.fed = (c_void_p * feeds)()
         self.kept: list[tuple[_Kind, int] | None] = [None] * feeds
         self.fetched = (c_void_p * fetches)()
@@ -350,12 +352,18 @@ class PreparedRun:
     def run(self, frame: Frame, options: RunOptions | None) -> None:
         """Runs the session. Never raises: what goes wrong is for ``results`` to tell."""
         frame.has_run = True
-        _session_run(
-            self._native, options and options.pointer,
-            self._feeds, frame.fed, len(frame.fed),
-            self._fetches, frame.fetched, len(self._dtypes),
-            None, 0, None, frame.status,
-        )  # fmt: skip
+        if frame.arguments is None or frame.options is not options:
+            # As ctypes would make of them at each call.
+            arrays = (self._feeds, frame.fed, self._fetches, frame.fetched)
+            feeds, fed, fetches, fetched = [c_void_p(ctypes.addressof(array)) for array in arrays]
+            frame.options = options
+            frame.arguments = (
+                c_void_p(self._native), c_void_p(None if options is None else options.pointer),
+                feeds, fed, c_int(len(frame.fed)),
+                fetches, fetched, c_int(len(self._dtypes)),
+                c_void_p(), c_int(0), c_void_p(), c_void_p(frame.status),
+            )  # fmt: skip
+        _session_run(*frame.arguments)
 
     def results(self, frame: Frame) -> list[Tensor]:
         """The tensors that a run gave, in the order of the fetches; ends the use of ``frame``.

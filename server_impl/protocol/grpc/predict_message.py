@@ -51,13 +51,11 @@ def read_spec(message: wire.ModelSpec) -> ModelSpec:
     """The spec as a value; an empty ``version`` message means version 0 [6.3.1]."""
     match message.WhichOneof("version_choice"):
         case "version":
-            return ModelSpec(
-                message.name, version=message.version.value, signature_name=message.signature_name
-            )
+            return ModelSpec(message.name, message.version.value, None, message.signature_name)
         case "version_label":
-            return ModelSpec(message.name, label=message.version_label, signature_name=message.signature_name)
+            return ModelSpec(message.name, None, message.version_label, message.signature_name)
         case _:
-            return ModelSpec(message.name, signature_name=message.signature_name)
+            return ModelSpec(message.name, None, None, message.signature_name)
 
 
 def serialize(

@@ -44,6 +44,9 @@ INFLATED_LIMIT = 100 * 1024 * 1024
 _JSON: Fields = ((b"Content-Type", b"application/json"),)
 _TEXT: Fields = ((b"Content-Type", b"text/plain"),)
 
+#: Enumerations are slow to tell their names.
+_OK = Code.OK.name
+
 R = TypeVar("R")
 
 
@@ -125,7 +128,7 @@ class RestApp:
 
     def _count(self, model_name: str, api: str, started: float) -> None:
         self._metrics.request_latency.record((perf_counter() - started) * 1e6, model_name, api, "REST")
-        self._metrics.request_count.increment(model_name, Code.OK.name)
+        self._metrics.request_count.increment(model_name, _OK)
 
     def _preflight(self, headers: Mapping[bytes, bytes], started: float) -> Response:
         """OPTIONS: allowed to a web page, whatever the path and the CORS flag [4.2.2]."""
