@@ -157,10 +157,11 @@ class _Listener:
 
     def _finish(self, outcomes: Sequence[tuple[int, Work[bytes] | Exception]]) -> None:
         # All together: the first one wakes the thread that sends them, which costs more than the others.
+        respond = self._front.respond
         for call, outcome in outcomes:
             try:
                 if isinstance(outcome, bytes):
-                    self._front.respond(call, outcome)
+                    respond(call, outcome)
                 elif isinstance(outcome, Exception):
                     self._fail(call, outcome)
                 else:

@@ -91,7 +91,8 @@ def read(message: wire.TensorProto) -> Tensor | None:
     """
     dtype = message.dtype
     layout = _LAYOUTS.get(dtype)
-    shape = [dim.size for dim in message.tensor_shape.dim]
+    dims = message.tensor_shape.dim
+    shape = [dims[0].size] if len(dims) == 1 else [dim.size for dim in dims]
     count = _element_count(shape)
     if count is None:
         return None
