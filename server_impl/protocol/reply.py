@@ -62,8 +62,8 @@ class Cohorts:
             start += len(cohort)
             began = perf_counter()
             outcomes = _outcomes(cohort)
-            each = (perf_counter() - began) / len(cohort)
-            self._size = max(1, min(COHORT_LIMIT, int(_COHORT_SECONDS / each)))
+            seconds = max(perf_counter() - began, 1e-9)
+            self._size = max(1, min(COHORT_LIMIT, int(len(cohort) * _COHORT_SECONDS / seconds)))
             yield outcomes
 
 

@@ -54,3 +54,9 @@ def test_cohorts_are_small_where_steps_are_long(
     requests = [(number, steps([], "")) for number in range(COHORT_LIMIT + 2)]
     assert [len(outcomes) for outcomes in Cohorts().outcomes(requests)] == sizes
     assert list(Cohorts().outcomes([])) == []
+
+
+def test_a_clock_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reply, "perf_counter", lambda: 1.0)
+    requests = [(number, steps([], "")) for number in range(COHORT_LIMIT + 2)]
+    assert [len(outcomes) for outcomes in Cohorts().outcomes(requests)] == [COHORT_LIMIT, 2]
