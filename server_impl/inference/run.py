@@ -81,4 +81,4 @@ class Call(Protocol[R_co]):
 
     def run(self, timeout_ms: int | None = None) -> R_co:
         """Run, and give the result. Raises ServingError."""
-        return self.result(self.prepared.outputs(timeout_ms))
+        ...

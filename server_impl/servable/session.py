@@ -21,7 +21,7 @@ _TOO_LONG_SECONDS = 2e-3
 _LONG_RUNS = 3
 #: With inputs of so many bytes no run is brief.
 BRIEF_BYTES = 256 * 1024
-#: Inputs of up to so many bytes are of one size, then each power of two is another.
+#: Inputs of less than two to this many bytes are of one size, then each power of two is another.
 _SIZE_SHIFT = 14
 _LARGEST_BRIEF_SIZE = (BRIEF_BYTES - 1 >> _SIZE_SHIFT).bit_length()
 #: One brief run in so many is timed.

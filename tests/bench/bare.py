@@ -23,12 +23,8 @@ def session_run_us(path: str, alias: str, rows: int, columns: int) -> tuple[floa
     """Processor time of one run of the default signature with random floats, in microseconds: both ways."""
     signature = saved_model.load(path).signatures["serving_default"]
     loaded, _ = load_session(path, ["serve"], wire.ConfigProto())
-    (fed,) = [spec.name for name, spec in signature.inputs.items() if name == alias]
-    endpoints = [(name, int(index)) for name, _, index in [
-        spec.name.partition(":") for spec in signature.outputs.values()
-    ]]  # fmt: skip
-    name, _, index = fed.partition(":")
-    run = loaded.prepare([(name, int(index))], endpoints)
+    fetches = [_endpoint(spec.name) for spec in signature.outputs.values()]
+    run = loaded.prepare([_endpoint(signature.inputs[alias].name)], fetches)
     tensor = Tensor(wire.DT_FLOAT, np.random.default_rng(0).random((rows, columns), np.float32))
 
     def measure(options: RunOptions | None) -> float:
@@ -41,6 +37,12 @@ def session_run_us(path: str, alias: str, rows: int, columns: int) -> tuple[floa
         return (time.process_time() - start) / _RUNS * 1e6
 
     return measure(None), measure(RunOptions(wire.RunOptions(inter_op_thread_pool=-1)))
+
+
+def _endpoint(tensor: str) -> tuple[str, int]:
+    """``x:0`` is output 0 of operation ``x``."""
+    name, _, index = tensor.partition(":")
+    return name, int(index)
 
 
 if __name__ == "__main__":
