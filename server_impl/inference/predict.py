@@ -63,14 +63,11 @@ def prepare(
         )
     _check_count(signature, inputs)
     feeds = _feeds(signature, inputs)
-    aliases: Sequence[str]
+    aliases, fetches = signature.aliases, signature.fetches
     if output_filter:
         _check_filter(signature, output_filter)
         aliases = tuple(output_filter)
-    else:
-        aliases = tuple(signature.outputs)
-    outputs = signature.outputs
-    fetches = [outputs[alias].name for alias in aliases]
+        fetches = tuple([signature.outputs[alias].name for alias in aliases])
     name = servable.name if model_name is None else model_name
     return PredictCall(signature_name, aliases, Run(settings, servable, name, "Predict", feeds, fetches))
 
@@ -89,13 +86,13 @@ def _check_count(signature: Signature, inputs: Mapping[str, Tensor | None]) -> N
 
 def _feeds(signature: Signature, inputs: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
     feeds = {}
-    used = []
+    defaulted = 0
     for alias, spec in signature.inputs.items():
         if alias in inputs:
             tensor = inputs[alias]
-            used.append(alias)
         elif alias in signature.defaults:
             tensor = signature.defaults[alias]
+            defaulted += 1
         else:
             raise invalid_argument(
                 f"Signature input alias: {alias}(feed name: {spec.name}) not found in request and no default "
@@ -105,7 +102,8 @@ def _feeds(signature: Signature, inputs: Mapping[str, Tensor | None]) -> dict[st
         if tensor is None:
             raise invalid_argument(f"tensor parsing error: {alias}")
         feeds[spec.name] = tensor
-    if len(used) != len(inputs):
+    if len(signature.inputs) - defaulted != len(inputs):
+        used = inputs.keys() & signature.inputs.keys()
         raise invalid_argument(
             f"Inputs contains invalid name. Used request inputs: {_joined(used)}, "
             f"request input: {_joined(inputs)}"

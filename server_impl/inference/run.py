@@ -48,20 +48,15 @@ class Run(NamedTuple):
         """Run, wait for the end, and record the time [7.2]."""
         start = perf_counter()
         outputs = self.servable.run(self.feeds, self.fetches, timeout_ms=timeout_ms)
-        self._record(perf_counter() - start)
+        self.record(perf_counter() - start)
         return outputs
 
     def begin(self) -> BriefRun | None:
         """The run, begun, if it is so short that the thread which reads requests may make it."""
         return self.servable.begin(self.feeds, self.fetches)
 
-    def outputs_of(self, brief: BriefRun) -> list[Tensor]:
-        """What such a run gave, its time recorded."""
-        outputs = brief.outputs()
-        self._record(brief.seconds)
-        return outputs
-
-    def _record(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
+        """Record what a run took, unless it failed [7.2]."""
         if self.api is not None:
             latency = self.settings.metrics.runtime_latency
             latency.record(seconds * 1e6, self.model_name, self.api, RUNTIME)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.wire import messages as wire
@@ -27,7 +27,7 @@ class Signature:
     """A signature of a SavedModel. Mappings go from alias to tensor, sorted by alias.
 
     ``defaults`` are the values of inputs that a request may leave out; ``definition`` is the message
-    that all of this was read from.
+    that all of this was read from. ``aliases`` and ``fetches`` are what a request for all outputs gets.
     """
 
     name: str
@@ -36,6 +36,13 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     defaults: Mapping[str, Tensor]
     definition: wire.SignatureDef
+    aliases: tuple[str, ...] = field(init=False)
+    fetches: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Once, as most requests want them.
+        object.__setattr__(self, "aliases", tuple(self.outputs))
+        object.__setattr__(self, "fetches", tuple(spec.name for spec in self.outputs.values()))
 
 
 class BriefRun(Protocol):

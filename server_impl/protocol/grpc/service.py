@@ -125,6 +125,7 @@ class GrpcService:
         try:
             lease = acquire(self._serving, request.spec)
             try:
+                yield
                 call = request.prepare(self._settings, lease.servable)
                 yield
                 run = call.prepared.begin()
@@ -134,9 +135,12 @@ class GrpcService:
                 yield
                 run.run()
                 yield
-                outputs = call.prepared.outputs_of(run)
+                outputs = run.outputs()
                 yield
-                reply = how.serialize(lease.servable, call, call.result(outputs))
+                call.prepared.record(run.seconds)
+                result = call.result(outputs)
+                yield
+                reply = how.serialize(lease.servable, call, result)
             except BaseException:
                 lease.release()
                 raise

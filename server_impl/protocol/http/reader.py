@@ -18,6 +18,8 @@ _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"\s*+(?:[+]|(-))?(?:0[xX])?([0-9a-fA-F]++)(?: .*)?", re.DOTALL)
 #: Larger chunks are read as if they had this many bytes.
 _LARGEST_CHUNK = 2**63 - 1
+#: Longer heads are not kept to be recognised.
+_KEPT_HEAD_BYTES = 4096
 
 
 class Request(NamedTuple):
@@ -50,6 +52,7 @@ class HttpReader:
         self._judged = 0  # so many of the bytes of an incomplete head are lines as they should be
         self._first_field = 0  # where the second of them begins
         self._head: Head | None = None  # set while its body is being read
+        self._last: tuple[bytes, Head] | None = None  # the head before, and its bytes with the empty line
         self._body = BytesIO()
         self._missing = 0  # bytes of the body, or of the present chunk, that have not come yet
         self._in_trailer = False
@@ -96,14 +99,23 @@ class HttpReader:
         return end, None if self._missing else self._complete(self._head)
 
     def _read_head(self, buffer: bytes | bytearray, start: int) -> tuple[int, Event | None]:
-        span = self._lines_until_empty_one(buffer, start)
-        if span is None:
-            return start, self._judge_early(buffer, start)
-        end, position = span
+        # Clients on a kept connection send the same head again and again.
+        if self._last is not None and buffer.startswith(self._last[0], start):
+            lines, head = self._last
+            position = start + len(lines)
+            self._searched = 0
+        else:
+            span = self._lines_until_empty_one(buffer, start)
+            if span is None:
+                return start, self._judge_early(buffer, start)
+            end, position = span
+            parsed = parse(bytes(buffer[start:end]))
+            if isinstance(parsed, Refusal):
+                return position, parsed
+            head = parsed
+            if position - start <= _KEPT_HEAD_BYTES:
+                self._last = bytes(buffer[start:position]), head
         self._judged = 0
-        head = parse(bytes(buffer[start:end]))
-        if isinstance(head, Refusal):
-            return position, head
         if not head.chunked:
             after = position + head.length
             if len(buffer) >= after:

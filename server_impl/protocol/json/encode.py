@@ -15,6 +15,7 @@ from server_impl.protocol.json.floats import format_floats
 from server_impl.protocol.json.strings import encode_base64, quote
 from server_impl.tensor import DTYPE_NAME, Tensor
 
+_FLOATS: Final = frozenset((wire.DT_FLOAT, wire.DT_DOUBLE))
 _INTEGERS: Final = frozenset(
     (
         wire.DT_INT32,
@@ -170,7 +171,7 @@ def _texts(name: str, tensor: Tensor, depth: int) -> list[bytes]:
     """The text of each element; objects are indented for ``depth`` open containers."""
     dtype, array = tensor
     flat = array.ravel()
-    if dtype in (wire.DT_FLOAT, wire.DT_DOUBLE):
+    if dtype in _FLOATS:
         return format_floats(flat)
     if dtype in _INTEGERS:
         return [b"%d" % value for value in flat.tolist()]

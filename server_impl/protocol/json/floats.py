@@ -23,29 +23,21 @@ _NOT_FINITE: Final = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"
 def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
     """The texts of a one-dimensional float32 or float64 array."""
     single = values.itemsize == 4
-    if len(values) <= _FEW:
-        format_one = _format_single if single else _format_double
-        return [format_one(value) for value in values.tolist()]
-    return _format_many(values, 9 if single else 17)
-
-
-def _format_single(value: float) -> bytes:
-    if value.is_integer() and -1e6 < value < 1e6:
-        return b"%.1f" % value
-    text = b"%.6g" % value
-    parsed = float(text)
-    if parsed != value and _unpack(_pack(parsed))[0] != value:
-        text = b"%.9g" % value
-    return _finish(text, value, 2.0**-126) if b"e" in text or b"." not in text else text
-
-
-def _format_double(value: float) -> bytes:
-    if value.is_integer() and -1e6 < value < 1e6:
-        return b"%.1f" % value
-    text = b"%.6g" % value
-    if float(text) != value:
-        text = b"%.17g" % value
-    return _finish(text, value, 2.0**-1022) if b"e" in text or b"." not in text else text
+    if len(values) > _FEW:
+        return _format_many(values, 9 if single else 17)
+    texts = []
+    for value in values.tolist():
+        if value.is_integer() and -1e6 < value < 1e6:
+            texts.append(b"%.1f" % value)
+            continue
+        text = b"%.6g" % value
+        parsed = float(text)
+        if parsed != value and not (single and _unpack(_pack(parsed))[0] == value):
+            text = (b"%.9g" if single else b"%.17g") % value
+        if b"." not in text or b"e" in text:
+            text = _finish(text, value, 2.0**-126 if single else 2.0**-1022)
+        texts.append(text)
+    return texts
 
 
 def _finish(text: bytes, value: float, tiny: float) -> bytes:

@@ -44,8 +44,9 @@ INFLATED_LIMIT = 100 * 1024 * 1024
 _JSON: Fields = ((b"Content-Type", b"application/json"),)
 _TEXT: Fields = ((b"Content-Type", b"text/plain"),)
 
-#: Enumerations are slow to tell their names.
+#: Enumerations are slow to tell their names and their members.
 _OK = Code.OK.name
+_PREDICT = Action.PREDICT
 
 R = TypeVar("R")
 
@@ -83,13 +84,14 @@ class RestApp:
         found = route(head.method, head.target)
         if found.path == self._metrics_path:
             return partial(self._metrics_page, found)
-        match found.action:
-            case Action.REFUSE:
-                return page(400)
-            case Action.MISS:
-                return page(404)
-            case Action.PREFLIGHT:
-                return self._preflight(head.headers, started)
+        if found.action is not _PREDICT:
+            match found.action:
+                case Action.REFUSE:
+                    return page(400)
+                case Action.MISS:
+                    return page(404)
+                case Action.PREFLIGHT:
+                    return self._preflight(head.headers, started)
         inflate = b"gzip" in head.headers.get(b"content-encoding", b"")
         steps = self._steps(found, request, inflate, started)
         if inflate or len(request.body) > LARGE_BYTES:
@@ -98,7 +100,13 @@ class RestApp:
 
     def _steps(self, found: Route, request: Request, inflate: bool, started: float) -> Steps[Response]:
         try:
-            body = yield from self._act(found, request, inflate)
+            content = inflated(request.body) if inflate else request.body
+            if found.action is _PREDICT:
+                body = yield from self._predict(found.spec, content)
+            elif found.action in (Action.CLASSIFY, Action.REGRESS):
+                body = yield from self._with_examples(found, content)
+            else:
+                body = self._document(found, request.head.method)
         except ServingError as error:
             return self._failure(found, error)
         if callable(body):
@@ -145,25 +153,20 @@ class RestApp:
             return Response(400, _TEXT, text)
         return Response(200, _TEXT, prometheus.page(self._metrics))
 
-    def _act(self, found: Route, request: Request, inflate: bool) -> Steps[bytes]:
-        """Do what the request asks for. Raises ServingError."""
-        spec = found.spec
+    def _document(self, found: Route, method: bytes) -> Work[bytes]:
+        """What is known of a model. Raises ServingError, also for what is no request at all."""
         match found.action:
-            case Action.PREDICT:
-                return (yield from self._predict(spec, inflated(request.body) if inflate else request.body))
-            case Action.CLASSIFY | Action.REGRESS:
-                body = inflated(request.body) if inflate else request.body
-                return (yield from self._with_examples(found, body))
             case Action.STATUS:
-                return status_document(status.versions(self._monitor, spec))
+                return status_document(status.versions(self._monitor, found.spec))
             case Action.METADATA:
-                return partial(self._describe, spec)
+                return partial(self._describe, found.spec)
             case Action.MODEL_MISSING:
                 raise invalid_argument("Missing model name in request.")
             case Action.VERSION_TOO_LARGE:
-                raise invalid_argument(f"Failed to convert version: {spec.version} to numeric.")
-        method, resource = request.head.method.decode("ascii"), found.resource.decode("ascii")
-        raise invalid_argument(f"Malformed request: {method} {resource}")
+                raise invalid_argument(f"Failed to convert version: {found.spec.version} to numeric.")
+        raise invalid_argument(
+            f"Malformed request: {method.decode('ascii')} {found.resource.decode('ascii')}"
+        )
 
     def _describe(self, spec: ModelSpec) -> bytes:
         with metadata.described(self._serving, spec) as lease:
@@ -179,9 +182,11 @@ class RestApp:
             signature = lease.servable.signatures.get(name)
             if signature is None:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+            yield
             inputs, layout = parsed.tensors(signature.inputs)
             yield
             call = predict.prepare(self._settings, lease.servable, name, inputs)
+            yield
             return (yield from self._run(lease, call, partial(_predict_body, layout)))
         except BaseException:
             lease.release()
@@ -210,8 +215,11 @@ class RestApp:
         yield
         run.run()
         yield
-        with lease:
-            result = call.result(call.prepared.outputs_of(run))
+        outputs = run.outputs()
+        yield
+        call.prepared.record(run.seconds)
+        result = call.result(outputs)
+        lease.release()
         yield
         return write(result)
 
@@ -224,8 +232,9 @@ class RestApp:
 
 def _predict_body(layout: RequestFormat, outputs: Mapping[str, Tensor]) -> Work[bytes]:
     """The body, or what writes it if it is large."""
-    write = partial(encode.predict_body, outputs, layout)
-    return write if sum([tensor.array.nbytes for tensor in outputs.values()]) > LARGE_BYTES else write()
+    if sum([tensor.array.nbytes for tensor in outputs.values()]) > LARGE_BYTES:
+        return partial(encode.predict_body, outputs, layout)
+    return encode.predict_body(outputs, layout)
 
 
 def _classify_body(result: classify.Classifications) -> bytes:

@@ -219,6 +219,6 @@ def test_brief_is_what_the_servable_says() -> None:
     assert begun is not None
     assert runner.fed == []
     begun.run()
-    assert call.result(call.prepared.outputs_of(begun))["y"].array.tolist() == [2]
+    assert call.result(begun.outputs())["y"].array.tolist() == [2]
     runner.inline = False
     assert call.prepared.begin() is None

@@ -168,6 +168,27 @@ def test_requests_that_come_together_take_their_steps_together(
     serve(test)
 
 
+def test_requests_are_gathered_as_long_as_more_come(serve: Callable[[Test], None]) -> None:
+    async def test(front: HttpFront, port: int) -> None:
+        log = []
+
+        class Client:
+            def __init__(self, name: str) -> None:
+                self.name = name
+
+            def advance(self) -> None:
+                log.append(f"answered {self.name}")
+
+        for name in ("a", "b"):
+            log.append(f"came {name}")
+            front.attend(Client(name))  # type: ignore[arg-type]
+            await asyncio.sleep(0)  # one round of the event loop
+        await until(lambda: len(log) == 4)
+        assert log == ["came a", "came b", "answered a", "answered b"]
+
+    serve(test)
+
+
 def test_requests_of_one_connection_are_answered_in_order(serve: Callable[[Test], None]) -> None:
     targets = ["/steps1", "/quick", "/steps-large", "/steps2"]
 

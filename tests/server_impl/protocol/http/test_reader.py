@@ -153,6 +153,16 @@ def test_cutting_changes_nothing(parts: list[bytes], places: list[int]) -> None:
     assert requests(read(*cut(data, places))) == requests(read(data))
 
 
+@given(
+    st.lists(st.sampled_from([*WHOLE, POST[:-4] + b"more"]), max_size=6),
+    st.lists(st.integers(0, 10**6), max_size=12),
+)
+@settings(derandomize=True, deadline=None)
+def test_requests_do_not_depend_on_those_before(parts: list[bytes], places: list[int]) -> None:
+    alone = [event for part in parts for event in read(part)]
+    assert requests(read(*cut(b"".join(parts), places))) == alone
+
+
 @given(st.sampled_from(WHOLE + REFUSED))
 @settings(derandomize=True, deadline=None)
 def test_byte_by_byte(data: bytes) -> None:
