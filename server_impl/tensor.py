@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import ml_dtypes
 import numpy as np
+from msgspec import Struct
 
 from harness.wire import messages as wire
 
@@ -92,7 +93,7 @@ DTYPE_NAME: dict[int, str] = {
 MAX_RANK = 254
 
 
-class Tensor(NamedTuple):
+class Tensor(Struct, frozen=True):
     """One tensor: ``dtype`` is a number of ``wire.DataType``, ``array`` holds its elements.
 
     ``array`` has the dtype that ``NUMPY_DTYPE`` gives, any rank (a scalar has shape ``()``), and is

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from server_impl.errors import invalid_argument
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_SIGNATURE_NAME = "serving_default"
 
 
-class ModelSpec(NamedTuple):
+class ModelSpec(Struct, frozen=True):
     """The ``model_spec`` of a request, as sent. At most one of ``version`` and ``label`` is set [6.3.1]."""
 
     name: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from server_impl.errors import Code, ServingError, failed_precondition, invalid_argument
 from server_impl.inference.model_spec import DEFAULT_SIGNATURE_NAME
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 METHOD_NAMES = ("tensorflow/serving/predict", "tensorflow/serving/classify", "tensorflow/serving/regress")
 
 
-class PredictCall(NamedTuple):
+class PredictCall(Struct, frozen=True):
     """A Predict request that passed every check before its run."""
 
     signature_name: str
@@ -61,7 +63,8 @@ def prepare(
             f"Expected prediction signature method_name to be one of {{{', '.join(METHOD_NAMES)}}}. "
             f"Was: {signature.method_name}",
         )
-    _check_count(signature, inputs)
+    if len(inputs) != len(signature.inputs):
+        _check_count(signature, inputs)
     feeds = _feeds(signature, inputs)
     aliases, fetches = signature.aliases, signature.fetches
     if output_filter:
@@ -74,7 +77,7 @@ def prepare(
 
 def _check_count(signature: Signature, inputs: Mapping[str, Tensor | None]) -> None:
     expected = signature.inputs
-    if len(inputs) == len(expected) or (len(inputs) < len(expected) and signature.defaults):
+    if len(inputs) < len(expected) and signature.defaults:
         return
     raise invalid_argument(
         f"input size does not match signature: {len(inputs)}!={len(expected)} "

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from server_impl.metrics import ServingMetrics
     from server_impl.servable.servable import BriefRun, Servable
@@ -31,7 +33,7 @@ R_co = TypeVar("R_co", covariant=True)
 Api = Literal["Predict", "Classify", "Regress"] | None
 
 
-class Run(NamedTuple):
+class Run(Struct, frozen=True):
     """A run that is ready to start: ``feeds`` by tensor name, ``fetches`` in the order of the results.
 
     ``model_name`` is the one that the request gave.

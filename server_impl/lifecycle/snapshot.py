@@ -8,6 +8,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from server_impl.errors import not_found
 from server_impl.lifecycle.labels import Labels, version_for_label
 from server_impl.lifecycle.states import ServableId
@@ -26,7 +28,7 @@ class ServingMap(Generic[S]):
         self.latest: Mapping[str, S] = {id_.name: self.versions[id_] for id_ in sorted(self.versions)}
 
 
-class Lease(Generic[S]):
+class Lease(Struct, Generic[S]):
     """The right to use ``servable`` until ``release()`` or the end of a ``with`` block.
 
     It holds the whole map that it came from, as in TensorFlow Serving: a version that is loaded or
@@ -34,11 +36,8 @@ class Lease(Generic[S]):
     merely forgotten is given back when it is collected.
     """
 
-    __slots__ = ("_map", "servable")
-
-    def __init__(self, servable: S, serving_map: ServingMap[S]) -> None:
-        self.servable = servable
-        self._map: ServingMap[S] | None = serving_map
+    servable: S
+    _map: ServingMap[S] | None
 
     def release(self) -> None:
         """Give the lease back; more than once does no harm."""

@@ -71,7 +71,7 @@ def slice_rows(feeds: Mapping[str, Tensor], parts: Sequence[int]) -> list[dict[s
     start = 0
     for rows in parts:
         slices.append(
-            {name: Tensor(dtype, array[start : start + rows]) for name, (dtype, array) in feeds.items()}
+            {name: Tensor(feed.dtype, feed.array[start : start + rows]) for name, feed in feeds.items()}
         )
         start += rows
     return slices
@@ -148,10 +148,10 @@ def part(outputs: Sequence[Tensor], rows: Sequence[int], padding: int) -> list[l
     Raises FAILED_PRECONDITION for an output that does not have a row for each of the batch [8.10].
     """
     total = sum(rows) + padding
-    for _, array in outputs:
-        if not array.ndim:
+    for output in outputs:
+        if not output.array.ndim:
             raise failed_precondition("Batched output tensor has 0 dimensions")
-        if array.shape[0] != total:
+        if output.array.shape[0] != total:
             raise failed_precondition(
                 "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes "
                 "of the input tensors"
@@ -161,7 +161,7 @@ def part(outputs: Sequence[Tensor], rows: Sequence[int], padding: int) -> list[l
     parts = []
     start = 0
     for count in rows:
-        parts.append([Tensor(dtype, array[start : start + count]) for dtype, array in outputs])
+        parts.append([Tensor(output.dtype, output.array[start : start + count]) for output in outputs])
         start += count
     return parts
 

@@ -14,7 +14,7 @@ import importlib.util
 import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint8, c_void_p
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -162,7 +162,7 @@ def _dimensions(shape: tuple[int, ...]) -> ctypes.Array[c_int64]:
 
 def _to_native(tensor: Tensor) -> int:
     """A new ``TF_Tensor`` with the contents of ``tensor``; big ones share its memory."""
-    dtype, array = tensor
+    dtype, array = tensor.dtype, tensor.array
     if dtype in _SENT_AS_MESSAGE:
         return _message_to_native(dtype, array)
     shape = array.shape
@@ -181,6 +181,12 @@ def _to_native(tensor: Tensor) -> int:
         dtype, _dimensions(shape), len(shape), array.ctypes.data, nbytes, _give_back, loan
     )
     return shared
+
+
+def _elements(native: int, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The memory of ``native``, to be used while that exists, in the shape and dtype of ``like``."""
+    memory = (c_uint8 * like.nbytes).from_address(_tensor_data(native))
+    return np.ndarray(like.shape, like.dtype, memoryview(memory))
 
 
 def _message_to_native(dtype: int, array: np.ndarray[Any, Any]) -> int:
@@ -287,7 +293,7 @@ _Kind = tuple[int, tuple[int, ...]]
 class Frame:
     """The arrays and the status that one run needs at a time, and what it owns of TensorFlow's memory.
 
-    ``kept`` has for each feed the kind and the address of a small tensor that the next run may fill anew:
+    ``kept`` has for each feed the kind and the elements of a small tensor that the next run may fill anew:
     aligned memory is slow to get.
     """
 
@@ -297,7 +303,7 @@ class Frame:
         self.options: RunOptions | None = None
         self.arguments: tuple[Any, ...] | None = None  # of the call that runs the session with these options
         self.fed = (c_void_p * feeds)()
-        self.kept: list[tuple[_Kind, int] | None] = [None] * feeds
+        self.kept: list[tuple[_Kind, np.ndarray[Any, Any]] | None] = [None] * feeds
         self.fetched = (c_void_p * fetches)()
         self.has_run = False  # and its results have not been claimed
         self.status = _new_status()
@@ -335,18 +341,18 @@ class PreparedRun:
             frame = Frame(len(self._feeds), len(self._fetches))
         fed, kept = frame.fed, frame.kept
         for index, tensor in enumerate(tensors):
-            dtype, array = tensor
+            dtype, array = tensor.dtype, tensor.array
             known = kept[index]
             if known is not None:
-                kind, address = known
+                kind, elements = known
                 if kind == (dtype, array.shape):
-                    _memmove(address, array.tobytes(), array.nbytes)
+                    elements[...] = array
                     continue
                 _delete_tensor(fed[index])
                 fed[index] = kept[index] = None
             native = fed[index] = _to_native(tensor)
-            if array.nbytes <= _COPY_LIMIT and dtype not in _SENT_AS_MESSAGE:
-                kept[index] = (dtype, array.shape), _tensor_data(native)
+            if array.nbytes <= _COPY_LIMIT and dtype not in _SENT_AS_MESSAGE and type(array) is np.ndarray:
+                kept[index] = (dtype, array.shape), _elements(native, array)
         return frame
 
     def run(self, frame: Frame, options: RunOptions | None) -> None:
@@ -372,7 +378,8 @@ class PreparedRun:
         """
         frame.has_run = False
         try:
-            _check(frame.status)
+            if _get_code(frame.status):
+                _check(frame.status)
             return [
                 _from_native(native, dtype) for native, dtype in zip(frame.fetched, self._dtypes, strict=True)
             ]

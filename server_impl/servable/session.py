@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, thread_time
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from harness.wire import messages as wire
 from server_impl.servable.capi import Frame, LoadedSession, PreparedRun, RunOptions
 from server_impl.servable.denormals import start_flushing, stop_flushing
@@ -81,20 +83,17 @@ class _Plan(NamedTuple):
 _Key = tuple[tuple[str, ...], tuple[str, ...], int]
 
 
-class BriefRun:
+class BriefRun(Struct):
     """A run that has begun, for the thread that began it to go on with: ``run``, then ``outputs``.
 
     Between these steps the thread may see to other requests.
     """
 
-    __slots__ = ("_frame", "_pace", "_plan", "seconds")
-
-    def __init__(self, plan: PreparedRun, pace: _Pace, frame: Frame) -> None:
-        self._plan = plan
-        self._pace = pace
-        self._frame = frame
-        #: Wall time that ``run`` took.
-        self.seconds = 0.0
+    _plan: PreparedRun
+    _pace: _Pace
+    _frame: Frame
+    #: Wall time that ``run`` took.
+    seconds: float = 0.0
 
     def run(self) -> None:
         """Runs the session. Never raises."""

@@ -34,8 +34,8 @@ class ClassifyRequest(NamedTuple):
 
     def prepare(self, settings: Settings, servable: Servable) -> classify.ClassifyCall:
         """Bind the request to a signature; see :func:`server_impl.inference.classify.prepare`."""
-        name, _, _, signature_name = self.spec or ModelSpec("")
-        return classify.prepare(settings, servable, signature_name, self.input, model_name=name)
+        spec = self.spec or ModelSpec("")
+        return classify.prepare(settings, servable, spec.signature_name, self.input, model_name=spec.name)
 
 
 class RegressRequest(NamedTuple):
@@ -52,8 +52,8 @@ class RegressRequest(NamedTuple):
 
     def prepare(self, settings: Settings, servable: Servable) -> regress.RegressCall:
         """Bind the request to a signature; see :func:`server_impl.inference.regress.prepare`."""
-        name, _, _, signature_name = self.spec or ModelSpec("")
-        return regress.prepare(settings, servable, signature_name, self.input, model_name=name)
+        spec = self.spec or ModelSpec("")
+        return regress.prepare(settings, servable, spec.signature_name, self.input, model_name=spec.name)
 
 
 class MultiInferenceRequest(NamedTuple):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from harness.wire import messages as wire
 from harness.wire import packed
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from server_impl.servable.servable import Servable
 
 
-class PredictRequest(NamedTuple):
+class PredictRequest(Struct, frozen=True):
     """A request as the inference core wants it; an input that is no valid tensor is None [6.4.7]."""
 
     spec: ModelSpec | None
@@ -27,9 +29,9 @@ class PredictRequest(NamedTuple):
 
     def prepare(self, settings: Settings, servable: Servable) -> predict.PredictCall:
         """Bind the request to a signature; see :func:`server_impl.inference.predict.prepare`."""
-        name, _, _, signature_name = self.spec or ModelSpec("")
+        spec = self.spec or ModelSpec("")
         return predict.prepare(
-            settings, servable, signature_name, self.inputs, self.output_filter, model_name=name
+            settings, servable, spec.signature_name, self.inputs, self.output_filter, model_name=spec.name
         )
 
 
@@ -65,26 +67,19 @@ def serialize(
     parts: list[bytes | memoryview] = []
     for alias, tensor in outputs.items():
         head, body = tensor_proto.write(tensor, as_content=as_content)
-        size = len(head) + len(body)
-        key = _key(alias)
-        parts += (
-            b"\n",
-            varint.encode(len(key) + varint.size(size) + size),
-            key,
-            varint.encode(size),
-            head,
-            body,
-        )
+        parts += (_entry(alias, head, len(body)), body)
     parts.append(_encoded_spec(servable.name, servable.version, call.signature_name))
     # One pass over the memory of the tensors, which may be long.
     return b"".join(parts)
 
 
 @lru_cache(maxsize=1024)
-def _key(alias: str) -> bytes:
-    """The key of an entry of ``outputs``, up to the size of its value."""
-    encoded = alias.encode()
-    return b"\n" + varint.encode(len(encoded)) + encoded + b"\x12"
+def _entry(alias: str, head: bytes, size: int) -> bytes:
+    """An entry of ``outputs`` without the last ``size`` bytes of its tensor."""
+    name = alias.encode()
+    tensor = b"\x12" + varint.encode(len(head) + size) + head
+    length = 1 + len(varint.encode(len(name))) + len(name) + len(tensor) + size
+    return b"\n" + varint.encode(length) + b"\n" + varint.encode(len(name)) + name + tensor
 
 
 @lru_cache(maxsize=1024)

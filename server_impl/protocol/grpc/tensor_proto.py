@@ -30,12 +30,16 @@ class _Encoding(Enum):
 
 
 class _Layout(NamedTuple):
-    """Where the values of a dtype are: in which field, how, and as which elements in memory."""
+    """Where the values of a dtype are: in which field, how, and as which elements in memory.
+
+    ``in_memory``: they travel as they lie in memory.
+    """
 
     field: str
     encoding: _Encoding
     dtype: np.dtype[Any]
     tag: bytes
+    in_memory: bool
 
 
 def _layouts() -> dict[int, _Layout]:
@@ -68,7 +72,13 @@ def _layouts() -> dict[int, _Layout]:
     }
     numbers = wire.TensorProto.DESCRIPTOR.fields_by_name
     return {
-        dtype: _Layout(name, encoding, NUMPY_DTYPE[dtype], _tag(numbers[name].number))
+        dtype: _Layout(
+            name,
+            encoding,
+            NUMPY_DTYPE[dtype],
+            _tag(numbers[name].number),
+            encoding in (_Encoding.FIXED, _Encoding.BYTES),
+        )
         for name, (encoding, dtypes) in fields.items()
         for dtype in dtypes
     }
@@ -152,7 +162,7 @@ def _values(message: wire.TensorProto, layout: _Layout, count: int) -> np.ndarra
 
     Numbers are cut to the width of the dtype, as in C++.
     """
-    field, encoding, dtype, _ = layout
+    field, encoding, dtype, *_ = layout
     values = getattr(message, field)
     if encoding is _Encoding.STRINGS:
         return _strings(values[:count])
@@ -229,18 +239,19 @@ def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | m
     All elements go into the typed field of the dtype, or with ``as_content`` into ``tensor_content``
     [6.4.9]. Raises KeyError for a dtype that cannot travel.
     """
-    dtype, array = tensor
+    dtype, array = tensor.dtype, tensor.array
     layout = _LAYOUTS[dtype]
-    head = _head(dtype, array.shape)
     if array.size == 0:
-        return head, b""
+        return _head(dtype, array.shape), b""
     body: bytes | memoryview
-    if layout.encoding is _Encoding.STRINGS:
+    if layout.in_memory:
+        body = _memory(array)
+    elif layout.encoding is _Encoding.STRINGS:
         strings = array.reshape(-1).tolist()
         if not as_content:
-            return head, wire.TensorProto(string_val=strings).SerializeToString()
+            return _head(dtype, array.shape), wire.TensorProto(string_val=strings).SerializeToString()
         body = b"".join([varint.encode(len(string)) for string in strings] + strings)
-    elif as_content or layout.encoding in (_Encoding.FIXED, _Encoding.BYTES):
+    elif as_content:
         body = _memory(array)
     else:
         numbers = array.reshape(-1)
@@ -248,9 +259,9 @@ def write(tensor: Tensor, *, as_content: bool = False) -> tuple[bytes, bytes | m
             numbers = numbers.view(np.uint16)
         if len(numbers) <= _FEW_NUMBERS:
             field: dict[str, Any] = {layout.field: numbers.tolist()}
-            return head, wire.TensorProto(**field).SerializeToString()
+            return _head(dtype, array.shape), wire.TensorProto(**field).SerializeToString()
         body = varint.encode_array(numbers)
-    return head + (_CONTENT_TAG if as_content else layout.tag) + varint.encode(len(body)), body
+    return _head_of_bytes(dtype, array.shape, len(body), as_content), body
 
 
 @lru_cache(maxsize=1024)
@@ -259,6 +270,13 @@ def _head(dtype: int, shape: tuple[int, ...]) -> bytes:
     dims = [wire.TensorShapeProto.Dim(size=size) for size in shape]
     encoded = wire.TensorShapeProto(dim=dims).SerializeToString()
     return b"\x08" + varint.encode(dtype) + b"\x12" + varint.encode(len(encoded)) + encoded
+
+
+@lru_cache(maxsize=1024)
+def _head_of_bytes(dtype: int, shape: tuple[int, ...], size: int, as_content: bool) -> bytes:
+    """All up to the elements, which take ``size`` bytes."""
+    tag = _CONTENT_TAG if as_content else _LAYOUTS[dtype].tag
+    return _head(dtype, shape) + tag + varint.encode(size)
 
 
 def _memory(array: np.ndarray[Any, Any]) -> bytes | memoryview:

@@ -11,6 +11,8 @@ import re
 from io import BytesIO
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from server_impl.protocol.http.head import Head, Refusal, is_field, parse, parse_fields, parse_request_line
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
@@ -22,7 +24,7 @@ _LARGEST_CHUNK = 2**63 - 1
 _KEPT_HEAD_BYTES = 4096
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """One whole request. ``body`` is as sent: chunks are joined, encodings are not undone."""
 
     head: Head

@@ -7,6 +7,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from server_impl.protocol.http.head import Framing
 
 #: Header fields in the order in which they are written.
@@ -35,7 +37,7 @@ REASON = {
 }
 
 
-class Response(NamedTuple):
+class Response(Struct, frozen=True):
     """What is answered to one request, before it is put into HTTP's frame."""
 
     status: int

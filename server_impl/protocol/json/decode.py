@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from server_impl.errors import invalid_argument
 from server_impl.protocol.json import bulk, fast
 from server_impl.protocol.json.columns import InputSpec, column_tensors, row_tensors
@@ -34,20 +36,15 @@ _QUICK = (fast.Request, bulk.Request)
 _BULK_BYTES = 4096
 
 
-class ParsedPredict:
+class ParsedPredict(Struct, frozen=True):
     """A predict request whose values wait for the signature that tells their dtypes.
 
     ``signature_name`` is empty if the request names none [4.6.4].
     """
 
-    __slots__ = ("_body", "_source", "signature_name")
-
-    def __init__(
-        self, signature_name: str, body: bytes, source: Members | fast.Request | bulk.Request
-    ) -> None:
-        self.signature_name = signature_name
-        self._body = body
-        self._source = source
+    signature_name: str
+    _body: bytes
+    _source: Members | fast.Request | bulk.Request
 
     def tensors(self, inputs: Mapping[str, InputSpec]) -> tuple[dict[str, Tensor], RequestFormat]:
         """The tensor for each of the signature's ``inputs``, and the form that the reply takes.

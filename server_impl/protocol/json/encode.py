@@ -169,7 +169,7 @@ def _nest(texts: list[bytes], shape: tuple[int, ...], brackets: _Brackets) -> li
 
 def _texts(name: str, tensor: Tensor, depth: int) -> list[bytes]:
     """The text of each element; objects are indented for ``depth`` open containers."""
-    dtype, array = tensor
+    dtype, array = tensor.dtype, tensor.array
     flat = array.ravel()
     if dtype in _FLOATS:
         return format_floats(flat)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from harness.wire import messages as wire
 from server_impl.protocol.json.columns import InputSpec
@@ -23,9 +24,12 @@ from server_impl.protocol.json.tensor import INTEGER_RANGE, flatten, to_array
 from server_impl.tensor import MAX_RANK, Tensor, shaped
 
 #: Every reader rounds decimals of 15 digits without exponent alike, and float32 holds them all.
-_NOT_PLAIN = re.compile(rb"[0-9.]{17}|[eE][+-]?[0-9]")
+_NOT_PLAIN = re.compile(rb"[0-9](?:[0-9.]{16}|[eE])")
 #: Numbers that the server may find too big, or may round more than some units in the last place away.
 _HOSTILE = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{25}")
+
+_BACKSLASH: Final = ord("\\")
+_NUMBERS: Final = frozenset((int, float))
 
 #: Below this many bytes patterns are faster than a dozen numpy calls.
 _FEW_BYTES: Final = 512
@@ -34,7 +38,7 @@ _FEW_BYTES: Final = 512
 _Taken: TypeAlias = tuple[dict[str, Any], int]
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """A body that orjson has read. ``plain``: all of its numbers are short and without exponent."""
 
     signature_name: str
@@ -63,7 +67,7 @@ class Request(NamedTuple):
             dense = flatten(value)
             if dense is None or len(dense.shape) > MAX_RANK:
                 return None
-            shape, leaves = dense
+            shape, leaves = dense.shape, dense.leaves
             if dtype == wire.DT_STRING:
                 strings += len(leaves) + list(map(type, leaves)).count(dict)
             array = _convert(dtype, leaves, self.plain)
@@ -76,7 +80,7 @@ class Request(NamedTuple):
 
 def read(body: bytes) -> Request | None:
     """The first stage, as ``json_in.parse_predict``; None where the exact reader has to decide."""
-    if b"\\" in body:
+    if _BACKSLASH in body:
         return None  # escaped quotes could not be counted
     try:
         document = orjson.loads(body)
@@ -136,9 +140,8 @@ def _take_columns(value: Any, inputs: Mapping[str, InputSpec]) -> _Taken | None:
 
 def _convert(dtype: int, leaves: Sequence[Any], plain: bool) -> np.ndarray[Any, Any] | None:
     """The leaves as an array, or None if one of them does not fit."""
-    types = set(map(type, leaves))
     if dtype == wire.DT_FLOAT:
-        if not types <= {int, float}:
+        if not _NUMBERS.issuperset(map(type, leaves)):
             return None
         if plain:
             return np.array(leaves, np.float32)
@@ -147,8 +150,9 @@ def _convert(dtype: int, leaves: Sequence[Any], plain: bool) -> np.ndarray[Any, 
     if dtype == wire.DT_STRING:
         strings = _decode(leaves)
         return None if strings is None else to_array(dtype, strings)
+    types = set(map(type, leaves))
     if dtype == wire.DT_DOUBLE:
-        fits = plain and types <= {int, float}
+        fits = plain and types <= _NUMBERS
     elif dtype == wire.DT_BOOL:
         fits = types <= {bool}
     elif dtype in INTEGER_RANGE:

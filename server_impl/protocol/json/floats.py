@@ -16,6 +16,8 @@ _FEW: Final = 32
 #: Powers of ten that a double holds exactly.
 _EXACT_POWER: Final = 22
 
+#: As numbers: asking whether bytes hold other bytes raises and drops an exception first.
+_POINT, _EXPONENT = b".e"
 _pack, _unpack = struct.Struct("f").pack, struct.Struct("f").unpack
 _NOT_FINITE: Final = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"}
 
@@ -34,7 +36,7 @@ def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
         parsed = float(text)
         if parsed != value and not (single and _unpack(_pack(parsed))[0] == value):
             text = (b"%.9g" if single else b"%.17g") % value
-        if b"." not in text or b"e" in text:
+        if _POINT not in text or _EXPONENT in text:
             text = _finish(text, value, 2.0**-126 if single else 2.0**-1022)
         texts.append(text)
     return texts
@@ -42,7 +44,7 @@ def format_floats(values: np.ndarray[Any, Any]) -> list[bytes]:
 
 def _finish(text: bytes, value: float, tiny: float) -> bytes:
     """The rarer texts: with an exponent, or without a point."""
-    if b"e" not in text:
+    if _EXPONENT not in text:
         return _NOT_FINITE.get(text) or text + b".0"
     if -tiny < value < tiny:
         return b"-0.0" if value < 0 else b"0.0"

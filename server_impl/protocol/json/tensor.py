@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from harness.wire import messages as wire
 from server_impl.errors import invalid_argument
@@ -28,7 +29,7 @@ INTEGER_RANGE: Final[dict[int, tuple[int, int]]] = {
 }
 
 
-class Dense(NamedTuple):
+class Dense(Struct, frozen=True):
     """The values of one tensor in row-major order, and its shape."""
 
     shape: tuple[int, ...]

@@ -92,7 +92,8 @@ class RestApp:
                     return page(404)
                 case Action.PREFLIGHT:
                     return self._preflight(head.headers, started)
-        inflate = b"gzip" in head.headers.get(b"content-encoding", b"")
+        encoding = head.headers.get(b"content-encoding")
+        inflate = encoding is not None and b"gzip" in encoding
         steps = self._steps(found, request, inflate, started)
         if inflate or len(request.body) > LARGE_BYTES:
             return partial(complete, steps)

@@ -180,7 +180,8 @@ def test_objects_of_tensorflow_are_refused(models, dtype, shape, text):
 def test_a_message_is_read_by_tensorflows_own_rules():
     message = wire.TensorProto(dtype=wire.DT_INT32, int_val=[7])
     message.tensor_shape.dim.add(size=3)
-    dtype, array = capi.tensor_from_proto(message)
+    tensor = capi.tensor_from_proto(message)
+    dtype, array = tensor.dtype, tensor.array
     assert dtype == wire.DT_INT32
     assert array.tolist() == [7, 7, 7]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from server_impl.errors import HTTP_STATUS
 from server_impl.protocol.http.head import Framing
@@ -90,7 +91,7 @@ def test_interim_response() -> None:
     ("status", "reason"), [(429, "Client Error"), (499, "Client Error"), (504, "Gateway Time-out")]
 )
 def test_odd_reasons(status: int, reason: str) -> None:
-    assert render(BARE._replace(status=status), Framing())[0].startswith(
+    assert render(replace(BARE, status=status), Framing())[0].startswith(
         f"HTTP/1.1 {status} {reason}\r\n".encode()
     )
 
