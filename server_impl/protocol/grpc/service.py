@@ -17,6 +17,7 @@ from server_impl.inference.run import Call, Settings
 from server_impl.protocol.grpc import example_messages, predict_message
 from server_impl.protocol.grpc.example_messages import ClassifyRequest, MultiInferenceRequest, RegressRequest
 from server_impl.protocol.grpc.front import Handler
+from server_impl.protocol.grpc.predict_template import Templates
 from server_impl.protocol.reply import Reply, Steps, complete
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class GrpcService:
         if as_content:
             serialize_outputs = partial(serialize_outputs, as_content=True)
         self._inferences = {
-            "Predict": _Inference("Predict", predict_message.parse, serialize_outputs),
+            "Predict": _Inference("Predict", Templates().parse, serialize_outputs),
             "Classify": _Inference(
                 "Classify",
                 lambda payload: ClassifyRequest.from_message(wire.ClassificationRequest.FromString(payload)),
