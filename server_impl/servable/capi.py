@@ -12,10 +12,10 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint8, c_void_p
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -294,22 +294,21 @@ class Frame:
     """The arrays and the status that one run needs at a time, and what it owns of TensorFlow's memory.
 
     ``kept`` has for each feed the kind and the elements of a small tensor that the next run may fill anew:
-    aligned memory is slow to get.
+    aligned memory is slow to get. ``run`` runs the session with ``options``, and never raises.
     """
 
-    __slots__ = ("arguments", "fed", "fetched", "has_run", "kept", "options", "status")
+    __slots__ = ("fed", "fetched", "kept", "options", "run", "status")
 
     def __init__(self, feeds: int, fetches: int) -> None:
-        self.options: RunOptions | None = None
-        self.arguments: tuple[Any, ...] | None = None  # of the call that runs the session with these options
+        self.run: Callable[[], None]
+        self.options: object = ()  # none yet, for which there is no ``run``
         self.fed = (c_void_p * feeds)()
         self.kept: list[tuple[_Kind, np.ndarray[Any, Any]] | None] = [None] * feeds
         self.fetched = (c_void_p * fetches)()
-        self.has_run = False  # and its results have not been claimed
         self.status = _new_status()
 
     def __del__(self) -> None:
-        for native in (*self.fed, *(self.fetched if self.has_run else ())):
+        for native in (*self.fed, *self.fetched):
             if native is not None:
                 _delete_tensor(native)
         _delete_status(self.status)
@@ -318,7 +317,8 @@ class Frame:
 class PreparedRun:
     """One combination of feeds and fetches of a session, resolved to operations of its graph.
 
-    A run has three steps, the second of which is TensorFlow's alone: ``begin``, ``run``, ``results``.
+    A run has three steps: ``begin``, ``run`` of the frame that it gives, which is TensorFlow's alone, and
+    ``results``, which tells what went wrong.
     """
 
     __slots__ = ("_dtypes", "_feeds", "_fetches", "_frames", "_native")
@@ -332,13 +332,15 @@ class PreparedRun:
         self._dtypes = tuple(dtypes)
         self._frames: list[Frame] = []
 
-    def begin(self, tensors: Iterable[Tensor]) -> Frame:
+    def begin(self, tensors: Iterable[Tensor], options: RunOptions | None) -> Frame:
         """Hands ``tensors``, in the order of the feeds, to TensorFlow."""
         try:
             # Frames are used again, as making one costs as much as a small run. Lists pop atomically.
             frame = self._frames.pop()
         except IndexError:
             frame = Frame(len(self._feeds), len(self._fetches))
+        if frame.options is not options:
+            frame.run, frame.options = self._runner(frame, options), options
         fed, kept = frame.fed, frame.kept
         for index, tensor in enumerate(tensors):
             dtype, array = tensor.dtype, tensor.array
@@ -355,34 +357,33 @@ class PreparedRun:
                 kept[index] = (dtype, array.shape), _elements(native, array)
         return frame
 
-    def run(self, frame: Frame, options: RunOptions | None) -> None:
-        """Runs the session. Never raises: what goes wrong is for ``results`` to tell."""
-        frame.has_run = True
-        if frame.arguments is None or frame.options is not options:
-            # As ctypes would make of them at each call.
-            arrays = (self._feeds, frame.fed, self._fetches, frame.fetched)
-            feeds, fed, fetches, fetched = [c_void_p(ctypes.addressof(array)) for array in arrays]
-            frame.options = options
-            frame.arguments = (
-                c_void_p(self._native), c_void_p(None if options is None else options.pointer),
-                feeds, fed, c_int(len(frame.fed)),
-                fetches, fetched, c_int(len(self._dtypes)),
-                c_void_p(), c_int(0), c_void_p(), c_void_p(frame.status),
-            )  # fmt: skip
-        _session_run(*frame.arguments)
+    def _runner(self, frame: Frame, options: RunOptions | None) -> Callable[[], None]:
+        """The call that runs the session in ``frame``, its arguments as ctypes would make them each time."""
+        arrays = (self._feeds, frame.fed, self._fetches, frame.fetched)
+        feeds, fed, fetches, fetched = [c_void_p(ctypes.addressof(array)) for array in arrays]
+        return partial(
+            _session_run,
+            c_void_p(self._native), c_void_p(None if options is None else options.pointer),
+            feeds, fed, c_int(len(frame.fed)),
+            fetches, fetched, c_int(len(self._dtypes)),
+            c_void_p(), c_int(0), c_void_p(), c_void_p(frame.status),
+        )  # fmt: skip
 
     def results(self, frame: Frame) -> list[Tensor]:
         """The tensors that a run gave, in the order of the fetches; ends the use of ``frame``.
 
         Raises ServingError with TensorFlow's code and text.
         """
-        frame.has_run = False
+        fetched = frame.fetched
         try:
             if _get_code(frame.status):
                 _check(frame.status)
-            return [
-                _from_native(native, dtype) for native, dtype in zip(frame.fetched, self._dtypes, strict=True)
-            ]
+            tensors = []
+            for index, dtype in enumerate(self._dtypes):
+                native: Any = fetched[index]
+                fetched[index] = None
+                tensors.append(_from_native(native, dtype))
+            return tensors
         finally:
             fed, kept = frame.fed, frame.kept
             for index, native in enumerate(fed):

@@ -102,7 +102,7 @@ class BriefRun(Struct):
         processor_time = thread_time() if pace.countdown < 0 else None
         start = perf_counter()
         start_flushing()
-        self._plan.run(self._frame, _ON_CALLING_THREAD)
+        self._frame.run()
         stop_flushing()
         self.seconds = perf_counter() - start
         if processor_time is not None:
@@ -147,13 +147,13 @@ class Session:
         self._on_run()
         tensors = feeds.values()
         if pace.brief:
-            brief = BriefRun(plan, pace, plan.begin(tensors))
+            brief = BriefRun(plan, pace, plan.begin(tensors, _ON_CALLING_THREAD))
             brief.run()
             return brief.outputs()
         options = RunOptions(wire.RunOptions(timeout_in_ms=timeout_ms)) if timeout_ms else None
         start = perf_counter()
-        frame = plan.begin(tensors)
-        plan.run(frame, options)
+        frame = plan.begin(tensors, options)
+        frame.run()
         results = plan.results(frame)
         pace.took_on_pool(perf_counter() - start)
         return results
@@ -164,7 +164,7 @@ class Session:
         if not pace.brief:
             return None
         self._on_run()
-        return BriefRun(plan, pace, plan.begin(feeds.values()))
+        return BriefRun(plan, pace, plan.begin(feeds.values(), _ON_CALLING_THREAD))
 
     def close(self) -> None:
         """Frees the model. Every run must have returned."""

@@ -31,8 +31,8 @@ def session_run_us(path: str, alias: str, rows: int, columns: int) -> tuple[floa
         for timed in (False, True):
             start = time.process_time()
             for _ in range(_RUNS if timed else _RUNS // 10):
-                frame = run.begin([tensor])
-                run.run(frame, options)
+                frame = run.begin([tensor], options)
+                frame.run()
                 run.results(frame)
         return (time.process_time() - start) / _RUNS * 1e6
 

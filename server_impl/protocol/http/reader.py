@@ -67,10 +67,15 @@ class HttpReader:
 
     def receive(self, data: bytes) -> list[Event]:
         """What ``data`` has completed, in order. Never raises."""
-        events: list[Event] = []
         if self._refused:
-            return events
-        # The usual case is one whole request in one piece: it is read where it lies.
+            return []
+        # The usual case: one whole request in one piece, with the same head as the one before.
+        if self._last is not None and self.idle:
+            lines, head = self._last
+            if data.startswith(lines) and len(data) - len(lines) == head.length and not head.chunked:
+                return [Request(head, data[len(lines) :])]
+        events: list[Event] = []
+        # A request that came in one piece is read where it lies.
         buffer: bytes | bytearray = data
         if self._pending:
             self._pending += data

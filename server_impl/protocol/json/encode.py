@@ -91,8 +91,7 @@ def regress_body(values: Sequence[float] | np.ndarray[Any, Any]) -> bytes:
 
 
 def _rows_body(outputs: Mapping[str, Tensor]) -> bytes:
-    batch = _batch_size(outputs)
-    if batch == 0:
+    if _batch_size(outputs) == 0:
         return b'{\n    "predictions": []\n}'
     if len(outputs) == 1:
         ((name, tensor),) = outputs.items()

@@ -8,6 +8,8 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from server_impl.errors import HTTP_STATUS, Code, ServingError, invalid_argument
 from server_impl.inference import classify, metadata, predict, regress, status
 from server_impl.inference.examples import ExampleInput
@@ -91,7 +93,7 @@ class RestApp:
                 case Action.MISS:
                     return page(404)
                 case Action.PREFLIGHT:
-                    return self._preflight(head.headers, started)
+                    return self._preflight(found, head.headers, started)
         encoding = head.headers.get(b"content-encoding")
         inflate = encoding is not None and b"gzip" in encoding
         steps = self._steps(found, request, inflate, started)
@@ -124,7 +126,9 @@ class RestApp:
         return self._success(found, started, body)
 
     def _success(self, found: Route, started: float, body: bytes) -> Response:
-        self._count(found.spec.name, found.api, started)
+        model_name, metrics = found.spec.name, self._metrics
+        metrics.request_latency.record((perf_counter() - started) * 1e6, model_name, found.api, "REST")
+        metrics.request_count.increment(model_name, _OK)
         return Response(200, self._json_fields, body)
 
     def _failure(self, found: Route, error: ServingError) -> Response:
@@ -135,16 +139,11 @@ class RestApp:
             HTTP_STATUS[error.code], self._json_fields, b"" if silent else encode.error_body(error.message)
         )
 
-    def _count(self, model_name: str, api: str, started: float) -> None:
-        self._metrics.request_latency.record((perf_counter() - started) * 1e6, model_name, api, "REST")
-        self._metrics.request_count.increment(model_name, _OK)
-
-    def _preflight(self, headers: Mapping[bytes, bytes], started: float) -> Response:
+    def _preflight(self, found: Route, headers: Mapping[bytes, bytes], started: float) -> Response:
         """OPTIONS: allowed to a web page, whatever the path and the CORS flag [4.2.2]."""
         origin = headers.get(b"origin", b"")
         if b"http://" in origin or b"https://" in origin:
-            self._count("", "", started)
-            return Response(200, self._bare_fields, b"")
+            return replace(self._success(found, started, b""), fields=self._bare_fields)
         self._metrics.request_count.increment("", Code.FAILED_PRECONDITION.name)
         return Response(400, self._bare_fields, b"")
 

@@ -18,8 +18,8 @@ SHAPES = [(), (0,), (3,), (2, 0, 3), (2, 3, 4), (30_000,)]
 
 def completed(run: capi.PreparedRun, tensor: Tensor) -> list[Tensor]:
     """All steps of a run with one input."""
-    frame = run.begin([tensor])
-    run.run(frame, None)
+    frame = run.begin([tensor], None)
+    frame.run()
     return run.results(frame)
 
 
