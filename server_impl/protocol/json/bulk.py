@@ -1,16 +1,16 @@
 """A fast reader for predict bodies that hold one big array of numbers, such as images.
 
-simdjson parses and flattens the array in C++. It does not tell where lists begin and end, so the brackets
-and commas of the text are compared with those of the regular array that the first lists promise. As the fast
-reader does, this one answers exactly as the exact reader or not at all.
+simdjson parses and flattens the array in C++. It does not tell where lists begin and end, so the brackets of
+the text are compared with those of the regular array that the first lists promise. As the fast reader does,
+this one answers exactly as the exact reader or not at all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import simdjson
@@ -47,7 +47,13 @@ _LONGEST: Final = 26
 #: Up to this many bytes, and without exponent, every reader gives the same double.
 _LONGEST_EXACT: Final = 16
 
-_NOT_MARKS: Final = bytes(char for char in range(256) if char not in b",[]")
+_COMMA, _OPEN, _CLOSE, _BLANK = (np.uint8(char) for char in b",[] ")
+#: Most lists have no more elements than this.
+_FIRST_LISTS: Final = 4096
+_AROUND_NUMBERS: Final = b" \t\r\n[]"
+
+_Chars: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+_Places: TypeAlias = np.ndarray[Any, np.dtype[np.intp]]
 
 #: How simdjson gives the numbers for a dtype.
 _SIGNED: Final[tuple[str, np.dtype[Any]]] = ("i", np.dtype(np.int64))
@@ -61,16 +67,17 @@ _BUFFERS: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
 class Request(NamedTuple):
     """A body with one array: its name if it has one, its shape, and the parsed numbers.
 
-    ``is_mark`` tells which of ``chars``, the array's text, are brackets or commas. ``plain``: there is no
-    exponent.
+    ``chars`` is the array's text, ``commas`` are the places of its commas, and ``longest`` is how many
+    characters a number has at most, blanks included. ``plain``: there is no exponent.
     """
 
     signature_name: str
     request_format: RequestFormat
     name: str | None
     shape: tuple[int, ...]
-    chars: np.ndarray[Any, np.dtype[np.uint8]]
-    is_mark: np.ndarray[Any, np.dtype[np.bool_]]
+    chars: _Chars
+    commas: _Places
+    longest: int
     plain: bool
     numbers: Any
 
@@ -95,7 +102,7 @@ class Request(NamedTuple):
         if dtype == wire.DT_FLOAT:
             return self._to_float32(numbers)
         if dtype == wire.DT_DOUBLE:
-            return numbers if self.plain and not _exceeds(self.is_mark, _LONGEST_EXACT) else None
+            return numbers if self.plain and self.longest <= _LONGEST_EXACT else None
         if dtype not in INTEGER_RANGE:
             return None
         least, most = INTEGER_RANGE[dtype]
@@ -105,16 +112,12 @@ class Request(NamedTuple):
 
     def _to_float32(self, doubles: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         floats = to_float32(doubles)
-        doubtful = np.flatnonzero(is_near_float32_tie(doubles))
-        if doubtful.size:
-            chars, marks = self.chars, np.flatnonzero(self.is_mark)
-            # The gaps between marks that hold a number: not those behind a list or before one.
-            gaps = np.flatnonzero((chars[marks[:-1]] != ord("]")) & (chars[marks[1:]] != ord("[")))
-            for index in doubtful.tolist():
-                gap = gaps[index]
-                token = chars[marks[gap] + 1 : marks[gap + 1]].tobytes().strip(b" \t\r\n")
-                number, _ = read_number(token + b"\0", 0)
-                floats[index] = to_float32(np.array([float(number)]))[0]
+        for index in np.flatnonzero(is_near_float32_tie(doubles)).tolist():
+            begin = self.commas[index - 1] + 1 if index else 0
+            end = self.commas[index] if index < self.commas.size else self.chars.size
+            token = self.chars[begin:end].tobytes().strip(_AROUND_NUMBERS)
+            number, _ = read_number(token + b"\0", 0)
+            floats[index] = to_float32(np.array([float(number)]))[0]
         return floats
 
 
@@ -135,15 +138,13 @@ def read(body: bytes) -> Request | None:
     if end <= start or tail is None or (head["signature"] is not None and tail[1] is not None):
         return None
     chars = np.frombuffer(body, np.uint8, end - start, start)
-    # Commas and square brackets; the letters that fit the mask too cannot be part of a number.
-    masked = chars & 0xF9
-    is_mark = np.equal(masked, 0x59, out=masked.view(np.bool_))
-    is_mark |= chars == ord(",")
-    has_exponent = body.find(b"e", start, end) >= 0 or body.find(b"E", start, end) >= 0
-    if _exceeds(is_mark, _LONGEST) or (has_exponent and has_long_exponent(chars, exponents(chars))):
-        return None
-    shape = _regular_shape(body[start:end].translate(None, _NOT_MARKS))
+    commas = np.flatnonzero(chars == _COMMA)
+    shape = _regular_shape(chars, commas)
     if shape is None:
+        return None
+    longest = _longest_number(chars, commas, shape)
+    has_exponent = body.find(b"e", start, end) >= 0 or body.find(b"E", start, end) >= 0
+    if longest > _LONGEST or (has_exponent and has_long_exponent(chars, exponents(chars))):
         return None
     try:
         document: Any = simdjson.Parser().parse(body)
@@ -159,39 +160,60 @@ def read(body: bytes) -> Request | None:
         None if name is None else name.decode(),
         (1, *shape) if head["row"] else shape,
         chars,
-        is_mark,
+        commas,
+        longest,
         not has_exponent,
         numbers,
     )
 
 
-def _exceeds(is_mark: np.ndarray[Any, np.dtype[np.bool_]], length: int) -> bool:
-    """Whether somewhere more than ``length`` characters lie between two marks."""
-    # Four at a time: in so many characters there are this many whole words without a mark.
-    needed = (length + 1 - 3) // 4
-    empty = is_mark[: is_mark.size // 4 * 4].view(np.uint32) == 0
-    seen = 1
-    while seen < needed:
-        step = min(seen, needed - seen)
-        empty = empty[:-step] & empty[step:]
-        seen += step
-    return bool(empty.any()) and int(np.diff(np.flatnonzero(is_mark)).max(initial=0)) - 1 > length
+def _regular_shape(chars: _Chars, commas: _Places) -> tuple[int, ...] | None:
+    """The shape of the array with the text ``chars``.
 
-
-def _regular_shape(marks: bytes) -> tuple[int, ...] | None:
-    """The shape of the regular array with these brackets and commas; None if there is no such array."""
-    rank = len(marks) - len(marks.lstrip(b"["))
-    if rank >= MAX_RANK:  # leaves room for a row
+    None if it is not regular, or not spaced as usual: brackets side by side, at most one blank behind a
+    comma. Of a text that is no JSON array of numbers the answer means nothing.
+    """
+    first = chars[:MAX_RANK].tobytes()
+    rank = len(first) - len(first.lstrip(b"["))
+    if rank == MAX_RANK:  # leaves room for a row
         return None
-    pattern, close = b"", rank
-    sizes = []
+    blank = 1 if commas.size and chars[commas[0] + 1] == _BLANK else 0
+    # From numbers to ever longer lists: the commas between two of them.
+    between = commas
+    sizes: list[int] = []
+    lists = 0
     for level in range(1, rank + 1):
-        # The first list of this level ends with the first run of as many closing brackets.
-        close = marks.find(b"]" * level, close)
-        length = close + 2 * level - rank
-        size, surplus = divmod(length - 1, len(pattern) + 1)
-        if close < 0 or surplus:
+        size = _first_closed(chars, between, level) + 1
+        count, surplus = divmod(between.size + 1, size)
+        between = between[size - 1 :: size]
+        if surplus or (between.size and between[-1] + blank + level >= chars.size):
             return None
-        pattern = b"[" + b",".join([pattern] * size) + b"]"
+        if not ((chars[between - level] == _CLOSE).all() and (chars[between + blank + level] == _OPEN).all()):
+            return None
+        lists += count
         sizes.append(size)
-    return tuple(reversed(sizes)) if pattern == marks else None
+    # All brackets that there must be are there. As many in all: there are no others.
+    if between.size or np.count_nonzero(chars == _OPEN) != lists:
+        return None
+    return tuple(reversed(sizes))
+
+
+def _first_closed(chars: _Chars, between: _Places, level: int) -> int:
+    """Which is the first of the commas ``between`` lists that a list of ``level`` ends before."""
+    for some in (between[:_FIRST_LISTS], between):
+        closed = chars[some - level] == _CLOSE
+        if closed.any():
+            return int(closed.argmax())
+    return between.size
+
+
+def _longest_number(chars: _Chars, commas: _Places, shape: Sequence[int]) -> int:
+    """How many characters a number has at most, blanks included."""
+    lengths = np.diff(commas, prepend=-1, append=chars.size)
+    lengths -= 1
+    stride = 1
+    for size in reversed(shape):
+        stride *= size
+        lengths[::stride] -= 1  # an opening bracket
+        lengths[stride - 1 :: stride] -= 1  # a closing one
+    return int(lengths.max())

@@ -213,9 +213,7 @@ def is_near_float32_tie(
 
 def exponents(chars: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.intp]]:
     """The offsets behind each letter E that a digit or a sign follows. The text must not end with an E."""
-    letters = chars == ord("e")
-    letters |= chars == ord("E")
-    starts = np.flatnonzero(letters) + 1
+    starts = np.flatnonzero(chars | 0x20 == ord("e")) + 1
     following = chars[starts]
     return np.compress((following - np.uint8(ord("+")) <= 14) & (following != ord(",")), starts)
 
