@@ -85,6 +85,7 @@ _delete_tensor = _function(_KEEP_GIL, "TF_DeleteTensor", None, c_void_p)
 _tensor_data = _function(_KEEP_GIL, "TF_TensorData", c_void_p, c_void_p)
 _num_dims = _function(_KEEP_GIL, "TF_NumDims", c_int, c_void_p)
 _dim = _function(_KEEP_GIL, "TF_Dim", c_int64, c_void_p, c_int)
+_FIRST_AXIS = c_int(0)  # as ctypes would make it at each call
 _string_data = _function(_KEEP_GIL, "TF_StringGetDataPointer", c_void_p, c_void_p)
 _string_size = _function(_KEEP_GIL, "TF_StringGetSize", c_size_t, c_void_p)
 # Their namesakes in ctypes release the GIL, which costs more than copying a small tensor.
@@ -246,7 +247,7 @@ class _Owner:
 def _from_native(native: int, dtype: int) -> Tensor:
     """The contents of ``native``, which from now on belongs to the result or is gone."""
     rank = _num_dims(native)
-    shape = (_dim(native, 0),) if rank == 1 else tuple([_dim(native, axis) for axis in range(rank)])
+    shape = (_dim(native, _FIRST_AXIS),) if rank == 1 else tuple([_dim(native, axis) for axis in range(rank)])
     if dtype == wire.DT_STRING:
         strings = np.empty(prod(shape), object)
         strings[:] = _strings(native, strings.size)
