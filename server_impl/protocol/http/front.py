@@ -102,14 +102,14 @@ class HttpFront:
     def attend(self, connection: _Connection) -> None:
         """Let ``connection`` go on, together with the others that have something to do."""
         if not self._ready:
-            asyncio.get_running_loop().call_soon(self._gather, 0)
+            connection.loop.call_soon(self._gather, 0)
         self._ready.append(connection)
 
     def _gather(self, before: int) -> None:
         """Let the event loop read again as long as it finds more to do: many at a time cost less each."""
         ready = len(self._ready)
-        if before < ready < COHORT_LIMIT:
-            asyncio.get_running_loop().call_soon(self._gather, ready)
+        if before < ready < min(COHORT_LIMIT, len(self._connections)):
+            self._ready[0].loop.call_soon(self._gather, ready)
         else:
             self._advance()
 
@@ -148,7 +148,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, front: HttpFront, loop: asyncio.AbstractEventLoop) -> None:
         self._front = front
-        self._loop = loop
+        self.loop = loop
         self._reader = HttpReader()
         self._queue: deque[Event] = deque()  # understood, not yet handled
         self._framing: Framing | None = None  # of the request whose reply is being made
@@ -253,7 +253,7 @@ class _Connection(asyncio.Protocol):
         except Exception as error:
             response = _crashed(error)
         with contextlib.suppress(RuntimeError):  # the loop has been closed: there is nobody left to tell
-            self._loop.call_soon_threadsafe(self.answer, response)
+            self.loop.call_soon_threadsafe(self.answer, response)
 
     def answer(self, reply: Work[Response]) -> None:
         """Send the reply to the request that is being handled, or have it made."""

@@ -232,7 +232,10 @@ class RestApp:
 
 def _predict_body(layout: RequestFormat, outputs: Mapping[str, Tensor]) -> Work[bytes]:
     """The body, or what writes it if it is large."""
-    if sum([tensor.array.nbytes for tensor in outputs.values()]) > LARGE_BYTES:
+    nbytes = 0
+    for tensor in outputs.values():
+        nbytes += tensor.array.nbytes
+    if nbytes > LARGE_BYTES:
         return partial(encode.predict_body, outputs, layout)
     return encode.predict_body(outputs, layout)
 

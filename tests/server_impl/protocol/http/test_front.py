@@ -173,18 +173,30 @@ def test_requests_are_gathered_as_long_as_more_come(serve: Callable[[Test], None
         log = []
 
         class Client:
+            loop = asyncio.get_running_loop()
+
             def __init__(self, name: str) -> None:
                 self.name = name
 
             def advance(self) -> None:
                 log.append(f"answered {self.name}")
 
-        for name in ("a", "b"):
-            log.append(f"came {name}")
-            front.attend(Client(name))  # type: ignore[arg-type]
+        clients = [Client(name) for name in ("a", "b", "idle")]
+        for client in clients:
+            front.add(client)  # type: ignore[arg-type]
+        for client in clients[:2]:
+            log.append(f"came {client.name}")
+            front.attend(client)  # type: ignore[arg-type]
             await asyncio.sleep(0)  # one round of the event loop
         await until(lambda: len(log) == 4)
         assert log == ["came a", "came b", "answered a", "answered b"]
+        # When all have come there is nobody to wait for.
+        for client in clients:
+            front.attend(client)  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        assert log[4:] == ["answered a", "answered b", "answered idle"]
+        for client in clients:
+            front.remove(client)  # type: ignore[arg-type]
 
     serve(test)
 
