@@ -294,6 +294,7 @@ class Player:
         client = self._connect(Protocol.GRPC, evidence.append, deadline)
         assert isinstance(client, GrpcClient)
         with contextlib.closing(client):
+            client.connect()  # the server must have got the reload when the deadline comes
             client.reload(config)
         return "accepted"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import TypeVar
@@ -26,6 +27,7 @@ from harness.wire import tensors
 
 #: Seconds that a reply may take where the caller does not say otherwise.
 TIMEOUT = 60.0
+_CONNECT_TIMEOUT = 5.0
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 CLASSIFY = "/tensorflow.serving.PredictionService/Classify"
@@ -198,6 +200,14 @@ class GrpcClient:
         if code is not Code.OK:
             raise Refusal(text, code=code)
         return reply
+
+    def connect(self) -> None:
+        """Connect now, so that the timeout of the first call is for the call alone.
+
+        That nobody can be reached is for that call to report.
+        """
+        with contextlib.suppress(grpc.FutureTimeoutError):
+            grpc.channel_ready_future(self._channel).result(_CONNECT_TIMEOUT)
 
     def close(self) -> None:
         """Close the channel for good."""

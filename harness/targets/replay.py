@@ -313,6 +313,11 @@ class _TapedGrpc(GrpcClient):
             return self._ask(self._inner, asked, method, request, timeout)
         return self._repeat(asked, method, request)
 
+    def connect(self) -> None:
+        """Connect the other one."""
+        if self._inner is not None:
+            self._inner.connect()
+
     def _anywhere(self, request: bytes) -> str:
         """A request to reload, without the folder of this one server."""
         try:
