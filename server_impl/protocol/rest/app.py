@@ -103,10 +103,11 @@ class RestApp:
 
     def _steps(self, found: Route, request: Request, inflate: bool, started: float) -> Steps[Response]:
         try:
-            content = inflated(request.body) if inflate else request.body
             if found.action is _PREDICT:
+                content = inflated(request.body) if inflate else request.body
                 body = yield from self._predict(found.spec, content)
             elif found.action in (Action.CLASSIFY, Action.REGRESS):
+                content = inflated(request.body) if inflate else request.body
                 body = yield from self._with_examples(found, content)
             else:
                 body = self._document(found, request.head.method)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import grpc
 import numpy as np
@@ -114,6 +115,22 @@ def test_exchanges_are_told(addresses: tuple[str, str]) -> None:
     assert told[3].text == "Could not find any versions of model nobody"
     assert wire.GetModelStatusRequest.FromString(told[2].request).model_spec.name == "a/b"
     assert all(exchange.duration_s > 0 for exchange in told)
+
+
+def test_connected_before_the_first_call(addresses: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    client = GrpcClient(addresses[1])
+    client.connect()
+    states: SimpleQueue[grpc.ChannelConnectivity] = SimpleQueue()
+    client._channel.subscribe(states.put)
+    assert states.get(timeout=10) is grpc.ChannelConnectivity.READY
+    client.close()
+    # That there is nobody is told by the call.
+    monkeypatch.setattr("harness.client.grpc._CONNECT_TIMEOUT", 0.1)
+    client = GrpcClient("127.0.0.1:1")
+    client.connect()
+    with pytest.raises(Unreachable):
+        client.status("m")
+    client.close()
 
 
 def test_typed_fields_and_content_mean_the_same(addresses: tuple[str, str]) -> None:
