@@ -128,7 +128,7 @@ def test_connected_before_the_first_call(addresses: tuple[str, str], monkeypatch
     monkeypatch.setattr("harness.client.grpc._CONNECT_TIMEOUT", 0.1)
     client = GrpcClient("127.0.0.1:1")
     client.connect()
-    with pytest.raises(Unreachable):
+    with pytest.raises(Refusal, match="UNAVAILABLE"):
         client.status("m")
     client.close()
 
