@@ -19,6 +19,9 @@ Work: TypeAlias = R | Callable[[], R]
 Steps: TypeAlias = Generator[None, None, Work[R]]
 Reply: TypeAlias = Work[R] | Steps[R]
 
+#: Bodies and outputs beyond this size are not dealt with on the thread that reads requests.
+LARGE_BYTES = 64 * 1024
+
 #: Seconds that a cohort should take, and how many requests it has at most.
 _COHORT_SECONDS = 1e-3
 COHORT_LIMIT = 32

@@ -122,8 +122,13 @@ def _image(base: Path, scale: float) -> list[Row]:
     body = json_form.predict_body({alias: array.astype(np.float64) for alias, array in inputs.items()})
     with running(reference(base, "image_mean")) as server:
         path = "/v1/models/image_mean:predict"
-        cost, _ = _cost(server, lambda: drive_rest(server.rest, path, body, 10 * scale + 1))
-    return [Row(f"JSON image, {len(body) / 1e6:.1f} MB over REST", cost / 1e3, "ms/request", 7)]
+        alone, _ = _cost(server, lambda: drive_rest(server.rest, path, body, 10 * scale + 1, connections=1))
+        cost, rate = _cost(server, lambda: drive_rest(server.rest, path, body, 10 * scale + 1))
+    name = f"JSON image, {len(body) / 1e6:.1f} MB over REST"
+    return [
+        Row(f"{name}, one client", alone / 1e3, "ms/request", 7),
+        Row("  eight clients", cost / 1e3, "ms/request", 7, note=f"{rate:.0f} requests/s"),
+    ]
 
 
 def _cost(server: Running, drive: Callable[[], Load]) -> tuple[float, float]:

@@ -75,7 +75,9 @@ def drive_grpc(address: str, message: bytes, requests: int, path: str = PREDICT)
     return Load(requests, float(finished[1]) * unit)
 
 
-def drive_rest(address: str, path: str, body: bytes, seconds: float) -> Load:
+def drive_rest(
+    address: str, path: str, body: bytes, seconds: float, connections: int = 2 * CONNECTIONS
+) -> Load:
     """POST ``body`` to ``path`` for ``seconds`` seconds with wrk."""
     with tempfile.TemporaryDirectory() as folder:
         data, script = Path(folder, "body"), Path(folder, "post.lua")
@@ -87,7 +89,7 @@ def drive_rest(address: str, path: str, body: bytes, seconds: float) -> Load:
         done = subprocess.run(
             [
                 _tool("wrk", "wrk"),
-                *("--threads=1", f"--connections={2 * CONNECTIONS}", f"--duration={seconds:.0f}s"),
+                *("--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"),
                 *(f"--script={script}", f"http://{address}{path}"),
             ],
             capture_output=True,

@@ -17,7 +17,7 @@ from server_impl.inference.model_spec import DEFAULT_SIGNATURE_NAME, acquire
 from server_impl.protocol.http.reader import Request
 from server_impl.protocol.http.response import Fields, Response, page
 from server_impl.protocol.json import decode, encode
-from server_impl.protocol.reply import Reply, Steps, Work, complete
+from server_impl.protocol.reply import LARGE_BYTES, Reply, Steps, Work, complete
 from server_impl.protocol.rest import prometheus
 from server_impl.protocol.rest.documents import metadata_document, status_document
 from server_impl.protocol.rest.routes import Action, Route, route
@@ -38,8 +38,6 @@ CORS_FIELDS: Fields = (
     (b"Access-Control-Allow-Methods", b"POST, GET"),
     (b"Access-Control-Allow-Headers", b"Content-Type"),
 )
-#: Bodies and outputs beyond this size are not dealt with on the thread that reads requests.
-LARGE_BYTES = 64 * 1024
 #: A request body may not inflate to more than this [4.9.5].
 INFLATED_LIMIT = 100 * 1024 * 1024
 

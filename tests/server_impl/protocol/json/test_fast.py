@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +21,7 @@ from server_impl.errors import ServingError
 from server_impl.protocol.json import bulk as bulk_reader
 from server_impl.protocol.json import fast
 from server_impl.protocol.json.decode import InputSpec, ParsedPredict, parse_predict, read_exactly
+from server_impl.protocol.json.number import read_number
 from tests.server_impl.protocol.json.recordings import Spec
 
 DTYPES = [
@@ -34,6 +38,12 @@ DTYPES = [
 ]
 settings.register_profile("json", derandomize=True, deadline=None)
 PROFILE = settings.get_profile("json")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Without its compiled code the bulk reader reads nothing."""
+    assert bulk_reader.KERNEL.get(60) is not None
 
 
 def answer(
@@ -177,7 +187,7 @@ def test_many_numbers(items: list[str], dtype: int) -> None:
 
 
 def test_numbers_at_the_middle_of_two_floats() -> None:
-    """Texts around ties are where two conversions differ; the bulk reader repairs those one by one."""
+    """Texts around ties are where two conversions differ."""
     rng = np.random.default_rng(5)
     ties = (rng.integers(2**62, 2**62 + 2**55, 3000) & ~np.int64(2**29 - 1)) | 2**28
     values = (ties + rng.integers(-3, 4, len(ties))).view(np.float64).tolist()
@@ -202,7 +212,8 @@ IMAGE = np.random.default_rng(3).random((2, 8, 9, 3)).tolist()
         ({"instances": [[[1, 2, 3]] * 90] * 5}, wire.DT_UINT8),
         ({"instances": [[[1, 2, 3]] * 90] * 5}, wire.DT_FLOAT),
         ({"instances": [[0.25, -1.5]] * 90}, wire.DT_DOUBLE),
-        ({"inputs": {"a": [2**64 - 1, 5]}}, wire.DT_UINT64),
+        ({"inputs": {"a": [2**53 - 1, 5]}}, wire.DT_UINT64),
+        ({"instances": [[-0.0, -1e-7, 1e15, 123456789012345.678]] * 9}, wire.DT_DOUBLE),
     ],
 )
 def test_bulk_takes_one_array(request_: dict[str, Any], dtype: int) -> None:
@@ -234,6 +245,84 @@ def test_bulk_takes_one_array(request_: dict[str, Any], dtype: int) -> None:
 def test_bulk_sees_ragged_lists(array: list[Any]) -> None:
     for key in ("instances", "inputs"):
         assert_same(json.dumps({key: array}).encode(), {"a": Spec(wire.DT_FLOAT)})
+
+
+@settings(PROFILE, max_examples=200)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.sampled_from([",", ", "]), st.data())
+def test_bulk_sees_a_bracket_at_another_place(shape: list[int], comma: str, data: st.DataObject) -> None:
+    """As many numbers, commas and brackets as in a regular array, and only their order is another one."""
+    count = math.prod(shape)
+    if count < 2:
+        return
+    text = json.dumps(np.arange(count).reshape(shape).tolist(), separators=(comma, ":"))
+    pieces = re.findall(r"[0-9]+(?:, ?)?|[\[\]](?:, ?)?", text)
+    before, after = sorted(data.draw(st.integers(1, len(pieces) - 2)) for _ in range(2))
+    pieces.insert(after, pieces.pop(before))
+    assert_same(b'{"instances":%b}' % "".join(pieces).encode(), {"a": Spec(wire.DT_FLOAT)})
+
+
+@settings(PROFILE, max_examples=1000)
+@given(
+    st.from_regex(
+        r"-?(0|[1-9][0-9]{0,17})(\.(0{0,40}|0{290})[0-9]{1,30})?([eE][+-]?0{0,2}[0-9]{1,3})?", fullmatch=True
+    )
+)
+def test_numbers_are_the_exact_readers(text: str) -> None:
+    """To the last bit, or given up."""
+    request = bulk_reader.read(f'{{"inputs":[0,{text} ]}}'.encode())
+    if request is None:
+        whole, _, rest = text.lstrip("-").partition(".")
+        exponent = text.lower().partition("e")[2].lstrip("+-")
+        assert len(whole) > 15 or len(exponent) > 1 or len(rest) > 199
+    else:
+        number, _ = read_number(text.encode() + b"\0", 0)
+        assert request.numbers.tobytes() == np.array([0.0, number]).tobytes()
+
+
+@pytest.mark.parametrize(
+    "noise", [b" ", b"\n\t\r ", b"\v", b"\f", b"\0", b"\xa0", b"x", b"]", b",", b"-", b"."]
+)
+def test_blanks_and_what_looks_like_them(noise: bytes) -> None:
+    body = b'{"instances":[[1,2.5],[3,4]]}'
+    for place in range(len(body) + 1):
+        assert_same(body[:place] + noise + body[place:], {"a": Spec(wire.DT_FLOAT)})
+
+
+@pytest.mark.parametrize(
+    "text", [b"[1", b"[1,", b"[[1],", b"[1.", b"[-", b"[1e", b"[[", b"[0.1234567", b"[12345678"]
+)
+@pytest.mark.parametrize(
+    "around", [b'{"inputs":%b', b'{"inputs":{"}":%b', b'{"inputs":%b}', b'{"inputs":{"a}":%b}']
+)
+def test_bodies_that_break_off(around: bytes, text: bytes) -> None:
+    assert_same(around % text, {"a": Spec(wire.DT_FLOAT)})
+
+
+def test_deeply_nested_lists() -> None:
+    for depth in (31, 32, 33, 300):
+        body = b'{"inputs":%b1%b}' % (b"[" * depth, b"]" * depth)
+        assert (bulk_reader.read(body) is not None) == (depth <= 32)
+        assert_same(body, {"a": Spec(wire.DT_FLOAT)})
+
+
+def test_other_readers_step_in_for_the_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is there, and where there is no numba. Only large bodies wait for it."""
+    body = json.dumps({"instances": IMAGE}).encode()
+    large = json.dumps({"instances": IMAGE * 9}).encode()
+    monkeypatch.setattr(bulk_reader, "_PATIENCE_S", 60)
+    monkeypatch.setattr(bulk_reader, "KERNEL", bulk_reader.Kernel())
+    assert bulk_reader.read(large) is not None
+    blocked = threading.Event()
+    monkeypatch.setattr(bulk_reader.Kernel, "_make", lambda _: blocked.wait(60))
+    monkeypatch.setattr(bulk_reader, "KERNEL", bulk_reader.Kernel())
+    assert bulk_reader.read(body) is None
+    assert_same(body, {"a": Spec(wire.DT_FLOAT)})
+    blocked.set()
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "server_impl.protocol.json.kernel", None)
+    monkeypatch.setattr(bulk_reader, "KERNEL", bulk_reader.Kernel())
+    assert bulk_reader.KERNEL.get(60) is None
+    assert_same(large, {"a": Spec(wire.DT_FLOAT)})
 
 
 @pytest.mark.parametrize(

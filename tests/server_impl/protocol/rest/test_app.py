@@ -15,8 +15,8 @@ from server_impl.metrics import ServingMetrics
 from server_impl.protocol.http.head import Framing, Head
 from server_impl.protocol.http.reader import Request
 from server_impl.protocol.http.response import Response
-from server_impl.protocol.reply import Reply, take_steps
-from server_impl.protocol.rest.app import INFLATED_LIMIT, LARGE_BYTES, RestApp, _classify_body, inflated
+from server_impl.protocol.reply import LARGE_BYTES, Reply, take_steps
+from server_impl.protocol.rest.app import INFLATED_LIMIT, RestApp, _classify_body, inflated
 
 MakeApp = Callable[..., RestApp]
 PREDICT = "POST /v1/models/lin:predict"
