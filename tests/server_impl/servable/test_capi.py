@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError
 from server_impl.servable import capi
+from server_impl.servable.capi import tensors
 from server_impl.tensor import DTYPE_NAME, NUMPY_DTYPE, Tensor, shaped
 
 SHAPES = [(), (0,), (3,), (2, 0, 3), (2, 3, 4), (30_000,)]
@@ -139,13 +140,13 @@ def test_big_memory_is_shared_for_as_long_as_it_is_needed(echo):
     array = base[start : start + 100_000]
     result = echo(Tensor(wire.DT_FLOAT, array)).array
     assert result.ctypes.data == array.ctypes.data
-    assert len(capi._lent) == 1
+    assert len(tensors._lent) == 1
     expected = array.copy()
     del array, base
     gc.collect()
     assert_array_equal(result, expected)
     del result
-    assert not capi._lent
+    assert not tensors._lent
 
 
 def test_errors_have_the_code_and_text_of_tensorflow(models):

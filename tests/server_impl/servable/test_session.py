@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from harness.wire import messages as wire
 from server_impl.errors import Code, ServingError
-from server_impl.servable import capi
+from server_impl.servable.capi import tensors
 from server_impl.servable.session import BRIEF_BYTES, _Pace
 from server_impl.tensor import Tensor
 
@@ -89,14 +89,14 @@ def test_brief_runs_that_nobody_goes_on_with_free_their_memory(load):
     values = values[-values.ctypes.data % 64 // 4 :][: BRIEF_BYTES // 4 - 16]
     feeds = {X: Tensor(wire.DT_FLOAT, values)}
     assert run_until_brief(session, feeds, Y)
-    held = len(capi._lent)
+    held = len(tensors._lent)
     for steps in (1, 2) * 10:
         run = session.begin(feeds, Y)
-        assert len(capi._lent) == held + 1
+        assert len(tensors._lent) == held + 1
         if steps == 2:
             run.run()
         del run
-        assert len(capi._lent) == held
+        assert len(tensors._lent) == held
 
 
 @pytest.mark.usefixtures("patient")
