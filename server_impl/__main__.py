@@ -13,7 +13,7 @@ from typing import Any
 
 from server_impl import TFS_VERSION, __version__, flags, logs
 from server_impl.errors import ServingError
-from server_impl.memory import keep_for_requests, unmap_start_up_code
+from server_impl.memory import keep_for_requests, unmap_loading_code
 
 logger = logging.getLogger("server_impl")
 
@@ -83,7 +83,7 @@ async def _serve(options: flags.Options) -> int:
         # Nothing is open and nobody waits: there is nothing to finish.
         _end_by(signalled.result())
     await loading
-    unmap_start_up_code()
+    unmap_loading_code()
     await server.open()
     number = await signalled
     logger.info("Received %s: answering the requests in flight, then ending", signal.Signals(number).name)

@@ -28,11 +28,11 @@ def keep_for_requests() -> None:
         allocator.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
-def unmap_start_up_code() -> None:
+def unmap_loading_code() -> None:
     """Have TensorFlow's code count as resident only from when it runs again.
 
-    To load the library and a model runs much code that no request needs: a hundred megabytes stay mapped. The
-    code itself stays in the system's file cache, from where what is needed comes back within microseconds.
+    To load the library and a model takes much code that no request needs: a hundred megabytes stay mapped. It
+    remains in the system's file cache, from where what is needed comes back within microseconds.
     """
     with suppress(AttributeError, OSError):  # only Linux has both
         advise = ctypes.CDLL(None).madvise
@@ -50,3 +50,4 @@ def release_to_system() -> None:
     """
     with suppress(AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+    unmap_loading_code()

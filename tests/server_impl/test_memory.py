@@ -18,7 +18,7 @@ def mapped():
 message = wire.TensorProto(dtype=wire.DT_FLOAT, float_val=[1.5])
 tensor_from_proto(message)
 before = mapped()
-memory.unmap_start_up_code()
+memory.unmap_loading_code()
 after = mapped()
 print(before, after, tensor_from_proto(message).array.item())
 """
