@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +23,11 @@ from harness.client.grpc import predict_request
 from harness.loadgen import bench as generator
 from harness.models import cache
 from harness.terms import Tensors
-from tests.bench.drivers import Load, drive_grpc, drive_rest
+from tests.bench.drivers import IN_FLIGHT, Load, drive_grpc, drive_rest
 from tests.bench.processes import Running, reference, running
 
 _THREE_FLOATS: Tensors = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
+_FEW_CLIENTS = 8
 _ECHO = [sys.executable, "-m", "tests.bench.echo"]
 
 
@@ -86,11 +88,14 @@ def _half_plus_two(base: Path, message: bytes, echo: float, scale: float) -> lis
         body = json_form.predict_body(_THREE_FLOATS)
         path = "/v1/models/half_plus_two:predict"
         grpc, rate = _cost(server, lambda: drive_grpc(server.grpc, message, int(100_000 * scale)))
-        rows.append(Row("gRPC Predict, 3 floats", grpc, "us/request", 45, note=_less(echo, grpc)))
-        rows.append(Row("gRPC Predict, 3 floats", rate, "requests/s"))
-        rest, rate = _cost(server, lambda: drive_rest(server.rest, path, body, 10 * scale + 1))
-        rows.append(Row("REST predict, 3 floats", rest, "us/request", 50, note=_less(echo, rest)))
-        rows.append(Row("REST predict, 3 floats", rate, "requests/s"))
+        name = f"gRPC Predict, 3 floats, {IN_FLIGHT} in flight"
+        rows.append(Row(name, grpc, "us/request", 45, note=_less(echo, grpc)))
+        rows.append(Row(name, rate, "requests/s"))
+        for clients in (_FEW_CLIENTS, IN_FLIGHT):
+            name = f"REST predict, 3 floats, {clients} clients"
+            rest, rate = _cost(server, partial(drive_rest, server.rest, path, body, 10 * scale + 1, clients))
+            rows.append(Row(name, rest, "us/request", 50, note=_less(echo, rest)))
+            rows.append(Row(name, rate, "requests/s"))
         rows.append(Row("resident memory after the load", server.resident_mb(), "MB", 420))
     return rows
 
@@ -122,12 +127,14 @@ def _image(base: Path, scale: float) -> list[Row]:
     body = json_form.predict_body({alias: array.astype(np.float64) for alias, array in inputs.items()})
     with running(reference(base, "image_mean")) as server:
         path = "/v1/models/image_mean:predict"
-        alone, _ = _cost(server, lambda: drive_rest(server.rest, path, body, 10 * scale + 1, connections=1))
-        cost, rate = _cost(server, lambda: drive_rest(server.rest, path, body, 10 * scale + 1))
-    name = f"JSON image, {len(body) / 1e6:.1f} MB over REST"
+        costs = [
+            _cost(server, partial(drive_rest, server.rest, path, body, 10 * scale + 1, clients))
+            for clients in (1, _FEW_CLIENTS)
+        ]
+    (alone, _), (cost, rate) = costs
     return [
-        Row(f"{name}, one client", alone / 1e3, "ms/request", 7),
-        Row("  eight clients", cost / 1e3, "ms/request", 7, note=f"{rate:.0f} requests/s"),
+        Row(f"JSON image, {len(body) / 1e6:.1f} MB over REST, 1 client", alone / 1e3, "ms/request", 7),
+        Row(f"  {_FEW_CLIENTS} clients", cost / 1e3, "ms/request", 7, note=f"{rate:.0f} requests/s"),
     ]
 
 

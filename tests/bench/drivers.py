@@ -16,9 +16,11 @@ from pathlib import Path
 
 from harness.client.grpc import PREDICT
 
-#: Connections, and calls at a time on each gRPC connection.
-CONNECTIONS = 4
-STREAMS = 10
+#: gRPC connections, and calls at a time on each.
+_CONNECTIONS = 4
+_STREAMS = 10
+#: As many requests are under way at a time over gRPC.
+IN_FLIGHT = _CONNECTIONS * _STREAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ def drive_grpc(address: str, message: bytes, requests: int, path: str = PREDICT)
                 _tool("h2load", "nghttp2-client"),
                 *(
                     f"--requests={requests}",
-                    f"--clients={CONNECTIONS}",
-                    f"--max-concurrent-streams={STREAMS}",
+                    f"--clients={_CONNECTIONS}",
+                    f"--max-concurrent-streams={_STREAMS}",
                 ),
                 *("--data", body.name, "--header=content-type: application/grpc", "--header=te: trailers"),
                 f"http://{address}{path}",
@@ -75,10 +77,8 @@ def drive_grpc(address: str, message: bytes, requests: int, path: str = PREDICT)
     return Load(requests, float(finished[1]) * unit)
 
 
-def drive_rest(
-    address: str, path: str, body: bytes, seconds: float, connections: int = 2 * CONNECTIONS
-) -> Load:
-    """POST ``body`` to ``path`` for ``seconds`` seconds with wrk."""
+def drive_rest(address: str, path: str, body: bytes, seconds: float, clients: int) -> Load:
+    """POST ``body`` to ``path`` for ``seconds`` seconds with wrk, from each client one after the other."""
     with tempfile.TemporaryDirectory() as folder:
         data, script = Path(folder, "body"), Path(folder, "post.lua")
         data.write_bytes(body)
@@ -89,7 +89,7 @@ def drive_rest(
         done = subprocess.run(
             [
                 _tool("wrk", "wrk"),
-                *("--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"),
+                *("--threads=1", f"--connections={clients}", f"--duration={seconds:.0f}s"),
                 *(f"--script={script}", f"http://{address}{path}"),
             ],
             capture_output=True,
