@@ -50,7 +50,6 @@ _MOST_RANKS: Final = 32
 #: Were they read in other ways until the compiled code is loaded, many large bodies would only delay that.
 _PATIENCE_S: Final = 0.5
 
-
 #: A fraction or an exponent.
 _NOT_WHOLE = re.compile(rb"[.eE]")
 
@@ -103,11 +102,12 @@ class Kernel:
 
     def get(self, patience_s: float) -> ReadArray | None:
         """The code, if it is there within ``patience_s`` seconds; the first call has it made."""
-        with self._lock:
-            if not self._asked:
-                self._asked = True
-                threading.Thread(target=self._make, name="json-kernel", daemon=True).start()
-        self._done.wait(patience_s)
+        if not self._done.is_set():
+            with self._lock:
+                if not self._asked:
+                    self._asked = True
+                    threading.Thread(target=self._make, name="json-kernel", daemon=True).start()
+            self._done.wait(patience_s)
         return self._read_array
 
     def _make(self) -> None:
