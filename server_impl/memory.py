@@ -13,7 +13,7 @@ _TRIM_THRESHOLD, _KEPT = -1, 64 << 20
 
 #: ``MADV_DONTNEED``, and the lines of ``/proc/self/maps`` that it is for.
 _DONTNEED = 4
-_TENSORFLOW_CODE = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-xp .*/libtensorflow[^/]*$", re.MULTILINE)
+_TENSORFLOW_CODE = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) r-xp .*/libtensorflow[^/\n]*$", re.MULTILINE)
 
 
 def keep_for_requests() -> None:
@@ -32,19 +32,20 @@ def unmap_loading_code() -> None:
     """Have TensorFlow's code count as resident only from when it runs again.
 
     To load the library and a model takes much code that no request needs: a hundred megabytes stay mapped. It
-    remains in the system's file cache, from where what is needed comes back within microseconds.
+    remains in the system's file cache, and what runs again is mapped again.
     """
     with suppress(AttributeError, OSError):  # only Linux has both
         advise = ctypes.CDLL(None).madvise
         advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
         # Never written to, so nothing is lost.
-        for begin, end in _TENSORFLOW_CODE.findall(Path("/proc/self/maps").read_text()):
+        for begin, end in _TENSORFLOW_CODE.findall(Path("/proc/self/maps").read_bytes()):
             advise(int(begin, 16), int(end, 16) - int(begin, 16), _DONTNEED)
 
 
 def release_to_system() -> None:
     """Give back what was freed but kept for later, as TensorFlow Serving does after each unload.
 
+    The code that loading took is unmapped as well.
     TensorFlow's own allocator for large tensors keeps what it once had, and uses it for the next model;
     with ``TF_ENABLE_ONEDNN_OPTS=0`` in the environment it is not used, and an unload returns everything.
     """

@@ -79,7 +79,7 @@ class Request(Struct, frozen=True):
 
 
 def read(body: bytes) -> Request | None:
-    """The first stage, as ``json_in.parse_predict``; None where the exact reader has to decide."""
+    """The first stage, as ``decode.parse_predict``; None where the exact reader has to decide."""
     if _BACKSLASH in body:
         return None  # escaped quotes could not be counted
     try:

@@ -86,11 +86,12 @@ def _behind_blanks(text: Any, at: Any) -> Any:
 def _read_array(text: Any, start: Any, numbers: Any, sizes: Any) -> Any:
     """Read the array of numbers that begins at ``start``; how many there are, and where it ends.
 
-    ``text`` must end with a character that is none of an array. ``numbers`` has room for one number for every
-    two characters, ``sizes`` for the shape: lengths from the outermost list to the innermost, zeros behind.
-    The doubles are the server's, as ``number.read_number`` gives them, with ``-0`` being 0.
+    ``text`` must end with a character that no array holds: it ends every loop, as no position is checked
+    otherwise. ``numbers`` has room for one number for every two characters, ``sizes`` for the shape: lengths
+    from the outermost list to the innermost, zeros behind. The doubles are the server's, as
+    ``number.read_number`` gives them, with ``-0`` being 0.
 
-    (0, 0) is given for everything else: no regular array, no number, integers that no double holds, very many
+    (0, 0) is given for everything else: no regular array, no number, integers above 2**53, very many
     digits before a point, very large or small powers of ten.
     """
     nothing = 0, 0
