@@ -126,6 +126,8 @@ def _read_array(text: Any, start: Any, numbers: Any, sizes: Any) -> Any:
         # ... those behind it, the first one before it being forgotten when they are counted ...
         if text[at] == _POINT:
             at += _ONE
+            if _digit(text[at]) >= _TEN:
+                return nothing
             begin = at
             uncounted = 1 if digits else 0
             while digits <= _BEFORE_EIGHT and at + _EIGHT <= last:
@@ -142,8 +144,6 @@ def _read_array(text: Any, start: Any, numbers: Any, sizes: Any) -> Any:
             while digits <= _MAX_EXACT and _digit(text[at]) < _TEN:
                 digits = digits * _TEN + _digit(text[at])
                 at += _ONE
-            if at == begin:
-                return nothing
             power = np.int64(begin) - np.int64(at)
             value = float(digits)
             if digits > _MAX_EXACT:

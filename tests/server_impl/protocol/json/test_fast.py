@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.wire import messages as wire
@@ -267,6 +267,8 @@ def test_bulk_sees_a_bracket_at_another_place(shape: list[int], comma: str, data
     st.from_regex(r"|(0{0,40}|0{290})[0-9]{1,30}", fullmatch=True),
     st.from_regex(r"|[+-]?0{0,2}[0-9]{1,3}", fullmatch=True),
 )
+@example("", "10000000000000000", "0", "")
+@example("-", "90071992547409919", "95", "3")
 def test_numbers_are_the_exact_readers(sign: str, whole: str, fraction: str, exponent: str) -> None:
     """To the last bit, or given up."""
     text = sign + whole + (f".{fraction}" if fraction else "") + (f"e{exponent}" if exponent else "")
